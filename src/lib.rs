@@ -1,0 +1,20 @@
+//! The runtime library behind the `toolbox` command.
+//!
+//! Nothing here prints, parses arguments or exits: a subcommand does that, and a program that links this
+//! library can do everything a subcommand does. No feature is on by default; the feature table in `Cargo.toml`
+//! is the module graph.
+//!
+//! In reading order:
+//!
+//! - `sys` (feature `sys`): the only place that speaks to the kernel. Directories, file metadata,
+//!   extents, mounts; each call is a safe function that returns an owned value or the error number.
+//! - [`fragment`] (feature `fragment`): which files lie in pieces. Folds extents into fragments, walks trees in
+//!   parallel, reads whole file systems at metadata speed, and keeps a ranking in bounded memory.
+
+#![warn(missing_docs)]
+
+#[cfg(feature = "sys")]
+pub mod sys;
+
+#[cfg(feature = "fragment")]
+pub mod fragment;
