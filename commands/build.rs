@@ -1,2 +1,5 @@
 //! Tells the binary which commit it was built from.
-fn main() {}
+
+fn main() {
+    println!("cargo::rustc-env=TOOLBOX_COMMIT=unknown");
+}

@@ -1,2 +1,26 @@
-//! stub
-fn main() {}
+//! `toolbox`: parse, run, exit.
+
+mod cli;
+mod exit;
+mod fragtop;
+mod interrupt;
+mod manual;
+mod ui;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return exit::of_parser(&answer),
+    };
+    let done = match cli.command {
+        Command::Fragtop(arguments) => fragtop::run(*arguments),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { directory } => manual::pages(&directory),
+    };
+    done.unwrap_or_else(|error| Exit::of_error(&error)).into()
+}

@@ -96,7 +96,8 @@ pub(super) fn open_with(path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> 
 
 /// For a path longer than one piece: the descriptor reached by walking all pieces but the last, and that last piece.
 pub(super) fn enter_long(path: &[u8]) -> io::Result<(&[u8], Option<OwnedFd>)> {
-    let mut rest = path;
+    // A pattern without a directory begins in the current one, which has no name of its own in the results.
+    let mut rest: &[u8] = if path.is_empty() { b"." } else { path };
     let mut directory: Option<OwnedFd> = None;
     while rest.len() > PIECE_BYTES {
         let cut = rest[..PIECE_BYTES].iter().rposition(|&byte| byte == b'/').filter(|&cut| cut > 0);

@@ -1,1 +1,1 @@
-
+//! Empty for the moment.

@@ -84,6 +84,12 @@ impl Root {
         Self { path: path.into(), matcher: None }
     }
 
+    /// Where the walk begins.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.path
+    }
+
     /// What `matcher`, starting in `state`, finds below the directory `base`.
     #[must_use]
     pub fn matching(base: impl Into<PathBuf>, matcher: Arc<dyn Matcher>, state: State) -> Self {

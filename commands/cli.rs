@@ -1,0 +1,271 @@
+//! The whole command line: every option with its help. Syntax only; what a pattern means or whether a file is there is
+//! found out later, by the subcommand.
+
+use crate::ui::numbers::parse_bytes;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The version with the commit it was built from.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TOOLBOX_COMMIT"), ")");
+
+/// Diagnostics for Linux hosts
+///
+/// A box of tools for the person on call. Each subcommand answers one question, writes the answer to standard output
+/// and everything else to standard error, and speaks JSON when asked to.
+#[derive(Debug, Parser)]
+#[command(name = "toolbox", version = VERSION, propagate_version = true, max_term_width = 100)]
+#[command(disable_help_subcommand = false, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Fragtop(Box<Fragtop>),
+
+    /// Print a completion script for a shell
+    ///
+    /// For bash: `toolbox completions bash > /etc/bash_completion.d/toolbox`.
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Man {
+        /// Where to write them
+        directory: PathBuf,
+    },
+}
+
+const FRAGTOP_EXAMPLES: &str = "\
+Examples:
+  toolbox fragtop /var/log                        walk a directory
+  toolbox fragtop -p '/var/log/**/*.log' -n 5     a pattern; the five worst
+  toolbox fragtop --sort excess --advise /srv     what is worth rewriting, and how
+  toolbox fragtop --by dir /home                  which directories
+  toolbox fragtop --extents /var/log/wtmp         where one file lies
+  toolbox fragtop --format json /srv | jq '.files[0]'";
+
+/// Rank files by fragmentation
+///
+/// Asks the kernel where every file lies on its volume, and lists those that lie in the most pieces. A fragment is a
+/// run of extents that are contiguous on the volume, as filefrag counts them; holes do not break a run. Files that
+/// cannot be looked at are counted and named, and never end the run. Nothing is written to any disk.
+#[derive(Args, Debug)]
+#[command(before_long_help = FRAGTOP_EXAMPLES)]
+pub(crate) struct Fragtop {
+    /// Files, and directories to walk
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Look at what matches a pattern (repeatable)
+    ///
+    /// `*` and `?` match within a name, hidden ones too, `[a-z]` one character, `**` any number of directories:
+    /// '/var/log/**/*'. Quote it, or the shell expands it first. A directory that matches is not descended into. A
+    /// pattern without wildcards is a path, and a directory of that name is walked.
+    #[arg(short, long = "pattern", value_name = "GLOB")]
+    pub(crate) patterns: Vec<OsString>,
+
+    /// Read paths from a file, each ended by a NUL; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files0_from: Option<PathBuf>,
+
+    /// Show the extents of the files given
+    #[arg(long, conflicts_with_all = ["patterns", "by", "histogram", "files0_from"], requires = "paths")]
+    pub(crate) extents: bool,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+
+    #[command(flatten)]
+    pub(crate) ranking: RankingOptions,
+
+    #[command(flatten)]
+    pub(crate) scan: ScanOptions,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Which files count.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Which files")]
+pub(crate) struct Selection {
+    /// Leave out files smaller than this (64K, 1.5GiB)
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0")]
+    pub(crate) min_size: u64,
+
+    /// List only files of at least this many fragments
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) min_fragments: u64,
+
+    /// Leave out what matches, directories with all they hold (repeatable)
+    ///
+    /// A pattern without a slash is matched against names, one with a slash against whole paths.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<OsString>,
+
+    /// Follow symbolic links
+    #[arg(short = 'L', long)]
+    pub(crate) follow: bool,
+
+    /// Stay on the file system of each path given
+    #[arg(short = 'x', long)]
+    pub(crate) one_file_system: bool,
+}
+
+/// How they are ranked.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Ranking")]
+pub(crate) struct RankingOptions {
+    /// List this many files
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
+
+    /// List every file
+    #[arg(long, conflicts_with = "top")]
+    pub(crate) all: bool,
+
+    /// Rank by this, most first; equal files rank by path
+    #[arg(long, value_name = "KEY", value_enum, default_value_t = SortKey::Fragments)]
+    pub(crate) sort: SortKey,
+
+    /// Sum per directory
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) by: Option<By>,
+
+    /// Show how many files have how many fragments
+    #[arg(long)]
+    pub(crate) histogram: bool,
+
+    /// Print the command that would rewrite each listed file in one piece
+    #[arg(long)]
+    pub(crate) advise: bool,
+
+    /// Exit 1 when a file has more fragments than this
+    #[arg(long, value_name = "N")]
+    pub(crate) fail_over: Option<u64>,
+}
+
+/// How the files are looked at.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How to look")]
+pub(crate) struct ScanOptions {
+    /// Have the kernel write out what it holds back before it tells where things lie
+    ///
+    /// Without it, data that has no place yet counts as no fragment, and the disk is not written to.
+    #[arg(long)]
+    pub(crate) sync: bool,
+
+    /// Look with this many threads [default: what the processors and the disk allow]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// Give a file up that has not answered for so long [default: 10; with --sync 300]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: Option<u32>,
+
+    /// What the volumes are on, for `excess` and the number of threads
+    #[arg(long, value_enum, default_value_t = Medium::Auto)]
+    pub(crate) media: Medium,
+
+    /// List every file that could not be looked at
+    #[arg(long)]
+    pub(crate) errors: bool,
+}
+
+/// How the answer looks; the same for every subcommand.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+
+    /// Use colour
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+
+    /// Draw with ASCII only [default: when the locale is not UTF-8]
+    #[arg(long)]
+    pub(crate) ascii: bool,
+
+    /// Say nothing but errors on standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What to rank by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortKey {
+    /// Fragments
+    Fragments,
+    /// Estimated extra time to read the file, over the ideal layout
+    Excess,
+    /// Fragments beyond the ideal
+    Surplus,
+    /// Apparent size
+    Size,
+    /// Extent records
+    Extents,
+    /// Path, in order
+    Path,
+}
+
+/// What to sum by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// The directory that a file is in
+    Dir,
+}
+
+/// What a volume is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Medium {
+    /// What the kernel says
+    Auto,
+    /// Pays for each request
+    Ssd,
+    /// Pays for distance
+    Hdd,
+}
+
+/// Form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs: one document, raw units, fields are added and never renamed
+    Json,
+    /// For spreadsheets: a head line, raw units
+    Csv,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

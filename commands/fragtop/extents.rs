@@ -1,0 +1,149 @@
+//! `toolbox fragtop --extents FILE…`: every extent of a file, and a picture of where it lies.
+//!
+//! ```text
+//! $ toolbox fragtop --extents /var/log/wtmp
+//! /var/log/wtmp: 2 fragments in 2 extents, ideal 1, excess 12.0 us, 38.0 MiB on ext4
+//!  #     in file   on volume      length    jump  flags
+//!  0           0  1073741824    16777216
+//!  1    16777216  2147483648    23068672  +1.0 G
+//! ```
+
+use super::render::shown;
+use crate::cli::{Format, Fragtop};
+use crate::exit::{Exit, hinted};
+use crate::ui::json::{object, put_path};
+use crate::ui::numbers::{bytes, count, nanoseconds, things};
+use crate::ui::table::{Align, Table};
+use crate::ui::terminal::Terminal;
+use crate::ui::{csv, message, output};
+use anyhow::Result;
+use serde_json::{Map, Value};
+use std::os::unix::ffi::OsStrExt;
+use toolbox::fragment::{self, Extent, FileReport, Flags};
+
+/// Shows the extents of every file given.
+///
+/// # Errors
+/// When none of the files could be asked, or the answer cannot be written.
+pub(super) fn run(arguments: &Fragtop, terminal: &Terminal) -> Result<Exit> {
+    let mut maps = Vec::new();
+    let mut failed = false;
+    for path in &arguments.paths {
+        match fragment::extents(path, arguments.scan.sync) {
+            Ok(map) => maps.push(map),
+            Err(failure) => {
+                failed = true;
+                message::warning(&format!("{}: {}", shown(path, terminal), failure.cause));
+            }
+        }
+    }
+    if maps.is_empty() {
+        return Err(hinted("no files are scanned", "--extents takes regular files, on a file system that has extents"));
+    }
+    let text = match terminal.format {
+        Format::Table => {
+            maps.iter().map(|(file, extents)| table(file, extents, terminal)).collect::<String>().into_bytes()
+        }
+        Format::Json => json(&maps)?,
+        Format::Csv => comma_separated(&maps),
+    };
+    output::write(|out| out.write_all(&text))?;
+    Ok(if failed { Exit::Partly } else { Exit::Done })
+}
+
+fn table(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> String {
+    let layout = &file.layout;
+    let mut lines = vec![format!(
+        "{}: {} in {}, ideal {}, excess {}, {} on {}",
+        shown(&file.path, terminal),
+        things(layout.fragments, "fragment"),
+        things(layout.extents, "extent"),
+        count(layout.ideal),
+        nanoseconds(layout.excess_ns),
+        bytes(file.size_bytes),
+        file.volume.name,
+    )];
+    let heads = ["#", "in file", "on volume", "length", "on disk", "jump"].map(|head| (head, Align::Right));
+    let mut table = Table::new(heads.into_iter().chain([("flags", Align::Left)]));
+    for (index, extent) in extents.iter().enumerate() {
+        let jump = index.checked_sub(1).and_then(|before| jump(&extents[before], extent));
+        table.row(vec![
+            index.to_string(),
+            extent.logical.to_string(),
+            if extent.flags.any(Flags::UNPLACED) { "-".to_owned() } else { extent.physical.to_string() },
+            extent.length.to_string(),
+            extent.disk_length.to_string(),
+            jump.unwrap_or_default(),
+            extent.flags.names().collect::<Vec<_>>().join(" "),
+        ]);
+    }
+    lines.extend(table.lines(terminal.width, terminal.ascii));
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// How far the second lies from the end of the first, where both have a place and it is not right there.
+fn jump(first: &Extent, second: &Extent) -> Option<String> {
+    if (first.flags | second.flags).any(Flags::UNPLACED) {
+        return None;
+    }
+    let end = first.physical.saturating_add(first.disk_length);
+    match second.physical.checked_sub(end) {
+        Some(0) => None,
+        Some(forward) => Some(format!("+{}", bytes(forward))),
+        None => Some(format!("-{}", bytes(end - second.physical))),
+    }
+}
+
+fn json(maps: &[(FileReport, Vec<Extent>)]) -> Result<Vec<u8>> {
+    let files: Vec<Value> = maps.iter().map(|(file, extents)| map(file, extents)).collect();
+    let document =
+        object! { "schema" => "toolbox.fragtop.extents/1", "version" => env!("CARGO_PKG_VERSION"), "files" => files };
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn map(file: &FileReport, extents: &[Extent]) -> Value {
+    let mut object = Map::new();
+    put_path(&mut object, "path", &file.path);
+    object.extend(object! {
+        "size_bytes" => file.size_bytes,
+        "fragments" => file.layout.fragments,
+        "fragments_exact" => file.layout.exact,
+        "ideal" => file.layout.ideal,
+        "excess_ns" => file.layout.excess_ns,
+        "filesystem" => file.volume.name.as_str(),
+        "volume_bytes" => file.volume.total_bytes,
+    });
+    let extents: Vec<Value> = extents
+        .iter()
+        .map(|extent| {
+            let placed = !extent.flags.any(Flags::UNPLACED);
+            Value::from(object! {
+                "logical_bytes" => extent.logical,
+                "physical_bytes" => placed.then_some(extent.physical),
+                "length_bytes" => extent.length,
+                "disk_length_bytes" => extent.disk_length,
+                "flags" => extent.flags.names().collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    object.insert("extents".to_owned(), extents.into());
+    object.into()
+}
+
+fn comma_separated(maps: &[(FileReport, Vec<Extent>)]) -> Vec<u8> {
+    let heads = ["logical_bytes", "physical_bytes", "length_bytes", "disk_length_bytes", "flags", "path"];
+    let mut text = csv::line(heads.map(str::as_bytes));
+    for (file, extents) in maps {
+        for extent in extents {
+            let numbers =
+                [extent.logical, extent.physical, extent.length, extent.disk_length].map(|number| number.to_string());
+            let flags = extent.flags.names().collect::<Vec<_>>().join(" ");
+            let fields =
+                numbers.iter().map(String::as_bytes).chain([flags.as_bytes(), file.path.as_os_str().as_bytes()]);
+            text.extend(csv::line(fields));
+        }
+    }
+    text
+}

@@ -1,0 +1,99 @@
+//! The manual pages and completion scripts, made from the command line's definition.
+//!
+//! `man/` holds the pages as committed; a test fails when they are not what this module writes.
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::fragtop;
+use crate::ui;
+use anyhow::{Context, Result};
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use std::path::Path;
+
+/// Chapters of a page that no option tells: a title and its paragraphs. A paragraph with a tab is a term and its text.
+pub(crate) type Chapters = &'static [(&'static str, &'static [&'static str])];
+
+const EXIT_STATUS: (&str, &[&str]) = (
+    "EXIT STATUS",
+    &[
+        "0\tdone; also when the reader of standard output went away",
+        "1\tdone, but part could not be (unreadable files), or a check that was asked for failed",
+        "2\twrong usage, or nothing could be done",
+        "130\tinterrupted (Ctrl-C, SIGTERM); what was found by then is printed and marked partial. A second Ctrl-C ends at once.",
+    ],
+);
+
+/// Prints the completion script for `shell`.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub(crate) fn completions(shell: Shell) -> Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "toolbox", &mut script);
+    ui::output::write(|out| out.write_all(&script))?;
+    Ok(Exit::Done)
+}
+
+/// Writes one page for the program and one for each subcommand into `directory`.
+///
+/// # Errors
+/// When a page cannot be written.
+pub(crate) fn pages(directory: &Path) -> Result<Exit> {
+    // The pages carry the version alone: they are committed, and would be stale with every commit otherwise.
+    let mut program = Cli::command().version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
+    program.build();
+    write_page(directory, &program, "toolbox", &[EXIT_STATUS])?;
+    for subcommand in program.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        let name = format!("toolbox-{}", subcommand.get_name());
+        let mut chapters = vec![];
+        if subcommand.get_name() == "fragtop" {
+            chapters.extend(fragtop::CHAPTERS);
+        }
+        chapters.push(EXIT_STATUS);
+        write_page(directory, subcommand, &name, &chapters)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn write_page(
+    directory: &Path,
+    command: &Command,
+    name: &str,
+    chapters: &[(&'static str, &'static [&'static str])],
+) -> Result<()> {
+    let command = command.clone().version(env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command)
+        .title(name)
+        .section("1")
+        .manual("toolbox")
+        .source(concat!("toolbox ", env!("CARGO_PKG_VERSION")));
+    let mut page = Vec::new();
+    man.render(&mut page).context("cannot render a manual page")?;
+    page.extend(render(chapters).into_bytes());
+    let path = directory.join(format!("{name}.1"));
+    std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn render(chapters: &[(&'static str, &'static [&'static str])]) -> String {
+    let mut roff = Roff::new();
+    for (title, paragraphs) in chapters {
+        roff.control("SH", [*title]);
+        for paragraph in *paragraphs {
+            match paragraph.split_once('\t') {
+                Some((term, text)) => {
+                    roff.control("TP", []);
+                    roff.text([bold(term)]);
+                    roff.text([roman(text)]);
+                }
+                None => {
+                    roff.control("PP", []);
+                    roff.text([roman(*paragraph)]);
+                }
+            }
+        }
+    }
+    roff.to_roff()
+}
