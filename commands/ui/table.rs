@@ -109,9 +109,9 @@ mod tests {
 
     #[test]
     fn only_the_path_is_cut_and_from_the_left() {
-        let expected = [" n  what  file", "12  x     …/to/日本語", " 3  wide  /b"];
+        let expected = [" n  what  file", "12  x     …h/to/日本語", " 3  wide  /b"];
         assert_eq!(table().lines(Some(22), false), expected);
-        assert_eq!(table().lines(Some(24), true)[1], "12  x     .../to/日本語");
+        assert_eq!(table().lines(Some(24), true)[1], "12  x     ...h/to/日本語");
     }
 
     #[test]
