@@ -1,4 +1,4 @@
-//! What this process has used so far: processor time, and how often it had to wait.
+//! What this process has used so far: processor time, time spent waiting for a processor, and what it waited for else.
 //!
 //! # Safety
 //!
@@ -8,13 +8,17 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-/// What `getrusage` said of the process.
+/// What the kernel has counted for the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// Processor time of all threads, in the program and in the kernel.
     pub processor: Duration,
-    /// Times that a thread gave up the processor because it had to wait.
+    /// Time in which threads could have run, and others did. Zero where `/proc` is missing.
+    pub queued: Duration,
+    /// Times that a thread gave up the processor because it had to wait for something.
     pub waits: u64,
+    /// Blocks of 512 bytes that were read from a disk for it.
+    pub blocks_read: u64,
 }
 
 /// What all threads of this process have used so far.
@@ -26,7 +30,22 @@ pub fn of_process() -> Usage {
     // SAFETY: the memory was zeroed, and all its fields are integers.
     let answer = unsafe { answer.assume_init() };
     let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-    Usage { processor: time(answer.ru_utime) + time(answer.ru_stime), waits: answer.ru_nvcsw as u64 }
+    Usage {
+        processor: time(answer.ru_utime) + time(answer.ru_stime),
+        queued: queued().unwrap_or_default(),
+        waits: answer.ru_nvcsw as u64,
+        blocks_read: answer.ru_inblock as u64,
+    }
+}
+
+/// The sum of the second number of every thread's `schedstat`: nanoseconds on a run queue.
+fn queued() -> Option<Duration> {
+    let mut sum = 0;
+    for thread in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        let Ok(text) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+        sum += text.split(' ').nth(1)?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(sum))
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const GRACE: Duration = Duration::from_millis(1500);
 const DEEPEST: usize = 8;
 /// A wait longer than this on average is an arm that moves.
 const ARM_MOVES: Duration = Duration::from_millis(2);
+/// Waits to judge by.
+const WAITS_ENOUGH: u64 = 8;
 
 struct Watch<'a, C> {
     shared: Arc<Shared>,
@@ -177,24 +179,26 @@ impl<C: Collect> Watch<'_, C> {
         self.hire(lost);
     }
 
+    /// Looks at what the workers have been waiting for since the last look, and acts on it once.
     fn adjust_crew(&mut self) {
+        if self.crew.fixed {
+            return;
+        }
         let (usage, at) = (usage::of_process(), Instant::now());
-        let wall = at - self.crew.at;
-        let processor = usage.processor.saturating_sub(self.crew.usage.processor);
-        // One of the waits is our own, between two looks.
-        let waits = usage.waits.saturating_sub(self.crew.usage.waits + 1);
+        let window = Window::between(&self.crew, &usage, at, self.threads);
+        if self.shared.queue.idle() > 0 || window.waits < WAITS_ENOUGH {
+            // Too little to go by. A window that stays so for long is of no use any more.
+            if at - self.crew.at > 4 * TICK {
+                (self.crew.usage, self.crew.at) = (usage, at);
+            }
+            return;
+        }
         (self.crew.usage, self.crew.at) = (usage, at);
-        if self.crew.fixed || self.shared.queue.idle() > 0 {
+        if !window.waits_for_disk() {
             return;
         }
-        let all = wall * u32::try_from(self.threads).unwrap_or(u32::MAX);
-        let waited = all.saturating_sub(processor);
-        if waited * 10 < all * 3 || waits == 0 {
-            return;
-        }
-        let one_wait = waited / u32::try_from(waits).unwrap_or(u32::MAX);
         let turning = self.shared.volumes.all().iter().any(|volume| volume.cost.media == Media::Rotating);
-        if turning && one_wait > ARM_MOVES {
+        if turning && window.one_wait() > ARM_MOVES {
             self.shared.inode_order.store(true, Relaxed);
             self.shared.queue.limit(1);
         } else {
@@ -222,6 +226,38 @@ impl<C: Collect> Watch<'_, C> {
             threads: self.most,
             volumes: self.shared.volumes.all(),
         }
+    }
+}
+
+/// What the workers did between two looks.
+struct Window {
+    all: Duration,
+    waited: Duration,
+    waits: u64,
+    blocks_read: u64,
+}
+
+impl Window {
+    fn between(crew: &Crew, usage: &Usage, at: Instant, threads: usize) -> Self {
+        let all = (at - crew.at) * u32::try_from(threads).unwrap_or(u32::MAX);
+        let ran = usage.processor.saturating_sub(crew.usage.processor);
+        // On a busy host threads stand in line for a processor, which more threads would make worse.
+        let queued = usage.queued.saturating_sub(crew.usage.queued);
+        Self {
+            all,
+            waited: all.saturating_sub(ran).saturating_sub(queued),
+            // One of the waits is the caller's own, between two looks.
+            waits: usage.waits.saturating_sub(crew.usage.waits + 1),
+            blocks_read: usage.blocks_read.saturating_sub(crew.usage.blocks_read),
+        }
+    }
+
+    fn waits_for_disk(&self) -> bool {
+        self.blocks_read > 0 && self.waited * 10 > self.all * 3
+    }
+
+    fn one_wait(&self) -> Duration {
+        self.waited / u32::try_from(self.waits.max(1)).unwrap_or(u32::MAX)
     }
 }
 
