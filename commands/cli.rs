@@ -74,7 +74,7 @@ pub(crate) struct Fragtop {
     pub(crate) patterns: Vec<OsString>,
 
     /// Read paths from a file, each ended by a NUL; - for standard input
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub(crate) files0_from: Option<PathBuf>,
 
     /// Show the extents of the files given
@@ -99,11 +99,11 @@ pub(crate) struct Fragtop {
 #[command(next_help_heading = "Which files")]
 pub(crate) struct Selection {
     /// Leave out files smaller than this (64K, 1.5GiB)
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "0", hide_short_help = true)]
     pub(crate) min_size: u64,
 
     /// List only files of at least this many fragments
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     pub(crate) min_fragments: u64,
 
     /// Leave out what matches, directories with all they hold (repeatable)
@@ -113,7 +113,7 @@ pub(crate) struct Selection {
     pub(crate) exclude: Vec<OsString>,
 
     /// Follow symbolic links
-    #[arg(short = 'L', long)]
+    #[arg(short = 'L', long, hide_short_help = true)]
     pub(crate) follow: bool,
 
     /// Stay on the file system of each path given
@@ -130,7 +130,7 @@ pub(crate) struct RankingOptions {
     pub(crate) top: usize,
 
     /// List every file
-    #[arg(long, conflicts_with = "top")]
+    #[arg(long, conflicts_with = "top", hide_short_help = true)]
     pub(crate) all: bool,
 
     /// Rank by this, most first; equal files rank by path
@@ -142,7 +142,7 @@ pub(crate) struct RankingOptions {
     pub(crate) by: Option<By>,
 
     /// Show how many files have how many fragments
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) histogram: bool,
 
     /// Print the command that would rewrite each listed file in one piece
@@ -150,7 +150,7 @@ pub(crate) struct RankingOptions {
     pub(crate) advise: bool,
 
     /// Exit 1 when a file has more fragments than this
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) fail_over: Option<u64>,
 }
 
@@ -161,19 +161,19 @@ pub(crate) struct ScanOptions {
     /// Have the kernel write out what it holds back before it tells where things lie
     ///
     /// Without it, data that has no place yet counts as no fragment, and the disk is not written to.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) sync: bool,
 
     /// Look with this many threads [default: what the processors and the disk allow]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub(crate) threads: Option<u16>,
 
     /// Give a file up that has not answered for so long [default: 10; with --sync 300]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     pub(crate) timeout: Option<u32>,
 
     /// What the volumes are on, for `excess` and the number of threads
-    #[arg(long, value_enum, default_value_t = Medium::Auto)]
+    #[arg(long, value_enum, default_value_t = Medium::Auto, hide_short_help = true)]
     pub(crate) media: Medium,
 
     /// List every file that could not be looked at
@@ -186,15 +186,15 @@ pub(crate) struct ScanOptions {
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Form of the answer
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Table)]
     pub(crate) format: Format,
 
     /// Use colour
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto, hide_short_help = true)]
     pub(crate) color: Color,
 
     /// Draw with ASCII only [default: when the locale is not UTF-8]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) ascii: bool,
 
     /// Say nothing but errors on standard error

@@ -4,6 +4,7 @@
 //! and leaves nothing behind.
 
 use super::table::cut_left;
+use super::terminal::width_of;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
@@ -36,7 +37,7 @@ impl Progress {
         self.drawn = Some(Instant::now());
         let (what, place) = line();
         // One cell is left free: writing to the last one makes some terminals wrap.
-        let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+        let width = width_of(std::io::stderr());
         let what = cut_left(&what, width.saturating_sub(1), self.ascii);
         let room = width.saturating_sub(what.width() + 2);
         let place = if room < 8 { String::new() } else { cut_left(&place, room, self.ascii) };

@@ -3,6 +3,7 @@
 use crate::cli::{Color, Format, Output};
 use std::env;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 /// How to print, settled once from the options, the environment and the streams.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +52,13 @@ fn takes_color(asked: Color, is_terminal: bool, dumb: bool) -> bool {
 /// The terminal's width: what `COLUMNS` says, or else the terminal.
 fn width() -> usize {
     let told = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|&columns| columns > 0);
-    told.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|&width| width > 0))
-        .unwrap_or(DEFAULT_WIDTH)
+    told.unwrap_or_else(|| width_of(std::io::stdout()))
+}
+
+/// The width that the terminal behind `stream` has, or 80 where it has none.
+pub(crate) fn width_of(stream: impl AsFd) -> usize {
+    let size = rustix::termios::tcgetwinsize(stream);
+    size.map(|size| usize::from(size.ws_col)).ok().filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH)
 }
 
 /// Whether the locale's characters are UTF-8: by the first of the three variables that is set, as libc has it.
