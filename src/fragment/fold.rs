@@ -115,7 +115,9 @@ impl Fold {
         }
         self.guessed |= extent.flags.any(Flags::ENCODED) && !self.knows_disk_length;
         match self.previous {
-            Some(previous) if self.continues(&previous, extent) => self.run.bytes = self.run.bytes.saturating_add(extent.disk_length),
+            Some(previous) if self.continues(&previous, extent) => {
+                self.run.bytes = self.run.bytes.saturating_add(extent.disk_length)
+            }
             previous => self.begin_run(previous, extent),
         }
         self.previous = Some(*extent);
