@@ -25,6 +25,7 @@ mod geometry;
 mod measure;
 mod ranking;
 mod scan;
+mod top;
 mod volume;
 
 pub use cost::{Cost, FREE_RUN_BYTES, Media};

@@ -4,10 +4,12 @@
 //! that does has its path put together. Every worker of a scan has a ranking of its own; [`Ranking::merge`] joins
 //! them. Equal files rank by path, so that the same tree always gives the same list.
 
+use super::fold::Layout;
 use super::measure::FileReport;
 use super::scan::{Collect, Found};
+use super::top::Top;
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +30,21 @@ pub enum Key {
     Extents,
     /// Path alone.
     Path,
+}
+
+impl Key {
+    /// What a file is ranked by, most first; 0 for [`Key::Path`].
+    #[must_use]
+    pub fn score(self, layout: &Layout, size_bytes: u64) -> u64 {
+        match self {
+            Self::Fragments => layout.fragments,
+            Self::Excess => layout.excess_ns,
+            Self::Surplus => layout.fragments.saturating_sub(layout.ideal),
+            Self::Size => size_bytes,
+            Self::Extents => layout.extents,
+            Self::Path => 0,
+        }
+    }
 }
 
 /// Buckets of the histogram: 0, 1, 2, 3 to 4, 5 to 8, and so on by powers of two.
@@ -55,16 +72,20 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add_file(&mut self, found: &Found<'_>) {
-        let layout = &found.layout;
+    /// Adds one file.
+    pub fn add_file(&mut self, layout: &Layout, size_bytes: u64, allocated_bytes: u64) {
         self.files += 1;
         self.fragmented += u64::from(layout.fragments > layout.ideal.max(1));
         self.inexact += u64::from(!layout.exact);
         self.fragments += layout.fragments;
         self.extents += layout.extents;
         self.excess_ns = self.excess_ns.saturating_add(layout.excess_ns);
-        self.size_bytes = self.size_bytes.saturating_add(found.metadata.size_bytes);
-        self.allocated_bytes = self.allocated_bytes.saturating_add(found.metadata.allocated_bytes);
+        self.size_bytes = self.size_bytes.saturating_add(size_bytes);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(allocated_bytes);
+    }
+
+    fn add_found(&mut self, found: &Found<'_>) {
+        self.add_file(&found.layout, found.metadata.size_bytes, found.metadata.allocated_bytes);
     }
 
     /// Adds `other`.
@@ -123,11 +144,10 @@ pub struct Ranking {
     /// Files of more fragments than [`Ranking::limit`].
     pub over_limit: u64,
     key: Key,
-    capacity: usize,
     min_fragments: u64,
     limit: Option<u64>,
     wants_flags: bool,
-    heap: BinaryHeap<Ranked>,
+    top: Top<Ranked>,
     directories: Option<Directories>,
 }
 
@@ -142,7 +162,7 @@ impl Ranking {
     /// Keeps the first `capacity` files by `key`. Memory: a few hundred bytes and the path of each of those.
     #[must_use]
     pub fn new(key: Key, capacity: usize) -> Self {
-        Self { key, capacity, ..Self::default() }
+        Self { key, top: Top::new(capacity), ..Self::default() }
     }
 
     /// Keeps only files of at least this many fragments (all are still counted in the totals).
@@ -170,37 +190,16 @@ impl Ranking {
     }
 
     fn score(&self, found: &Found<'_>) -> u64 {
-        let layout = &found.layout;
-        match self.key {
-            Key::Fragments => layout.fragments,
-            Key::Excess => layout.excess_ns,
-            Key::Surplus => layout.fragments - layout.ideal.min(layout.fragments),
-            Key::Size => found.metadata.size_bytes,
-            Key::Extents => layout.extents,
-            Key::Path => 0,
-        }
+        self.key.score(&found.layout, found.metadata.size_bytes)
     }
 
     /// Whether `found` would be among the kept.
     fn would_keep(&self, found: &Found<'_>) -> bool {
-        if found.layout.fragments < self.min_fragments {
-            return false;
-        }
-        let full = self.heap.len() >= self.capacity;
-        match self.heap.peek() {
-            Some(least) if full => {
-                let by_score = self.score(found).cmp(&least.score);
-                by_score.then_with(|| found.compare_path(least.path()).reverse()) == Ordering::Greater
-            }
-            _ => !full,
-        }
-    }
-
-    fn keep(&mut self, report: FileReport, score: u64) {
-        if self.heap.len() >= self.capacity {
-            self.heap.pop();
-        }
-        self.heap.push(Ranked { score, report });
+        let beats = |least: &Ranked| {
+            let by_score = self.score(found).cmp(&least.score);
+            by_score.then_with(|| found.compare_path(least.path()).reverse()) == Ordering::Greater
+        };
+        found.layout.fragments >= self.min_fragments && self.top.admits(beats)
     }
 
     fn add_to_directory(&mut self, found: &Found<'_>) {
@@ -211,7 +210,7 @@ impl Ranking {
             directories.open = Some((Arc::clone(found.directory), Totals::default()));
         }
         if let Some((_, totals)) = &mut directories.open {
-            totals.add_file(found);
+            totals.add_found(found);
         }
     }
 
@@ -221,10 +220,7 @@ impl Ranking {
         self.totals.add(&other.totals);
         self.over_limit += other.over_limit;
         self.histogram.iter_mut().zip(other.histogram).for_each(|(ours, theirs)| *ours += theirs);
-        self.heap.extend(other.heap);
-        while self.heap.len() > self.capacity {
-            self.heap.pop();
-        }
+        self.top.merge(other.top);
         if let (Some(ours), Some(mut theirs)) = (&mut self.directories, other.directories) {
             theirs.close();
             theirs.closed.into_iter().for_each(|(path, totals)| ours.closed.entry(path).or_default().add(&totals));
@@ -235,7 +231,7 @@ impl Ranking {
     /// The kept files, first rank first.
     #[must_use]
     pub fn into_sorted(self) -> Vec<FileReport> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.report).collect()
+        self.top.into_sorted().into_iter().map(|ranked| ranked.report).collect()
     }
 
     /// Directories with their sums, most excess first when that is the key, else most fragments; ties by path.
@@ -275,18 +271,18 @@ impl Collect for Ranking {
     }
 
     fn file(&mut self, found: &Found<'_>) {
-        self.totals.add_file(found);
+        self.totals.add_found(found);
         self.histogram[bucket(found.layout.fragments)] += 1;
         self.over_limit += u64::from(self.limit.is_some_and(|limit| found.layout.fragments > limit));
         self.add_to_directory(found);
         if self.would_keep(found) {
-            self.keep(found.to_report(), self.score(found));
+            self.top.push(Ranked { score: self.score(found), report: found.to_report() });
         }
     }
 }
 
 /// 0, 1 and 2 have a bucket each, then one for every power of two.
-fn bucket(fragments: u64) -> usize {
+pub(super) fn bucket(fragments: u64) -> usize {
     let bucket = match fragments {
         0 => 0,
         more => 65 - (more - 1).leading_zeros() as usize,
