@@ -1,9 +1,3 @@
-<<<<<<< HEAD
-//! Tells the binary which commit it was built from.
-
-fn main() {
-    println!("cargo::rustc-env=TOOLBOX_COMMIT=unknown");
-=======
 //! Tells the binary which commit it was built from, for `toolbox --version`.
 //!
 //! Sets `TOOLBOX_COMMIT` to the first twelve digits of the commit, with `-dirty` behind them when a file that goes
@@ -55,5 +49,4 @@ fn git(top: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("--no-optional-locks").args(arguments).current_dir(top).output().ok()?;
     let answer = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| answer.trim_end().to_owned())
->>>>>>> house
 }

@@ -34,7 +34,7 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use toolbox::fragment::{Key, Media, Options, Ranking, Root, Tick, scan};
+use toolbox::fragment::{Cause, Key, Media, Options, Ranking, Root, Tick, scan};
 
 /// Paths that are remembered of each cause of failure, unless all are to be listed.
 const EXAMPLES: usize = 3;
@@ -186,21 +186,35 @@ fn key(sort: SortKey) -> Key {
     }
 }
 
-/// Why there is nothing to show, and what to try.
+/// Why there is nothing to show, and what to try. What is wrong with single files has been said before.
 fn nothing(arguments: &Fragtop, report: &Report) -> anyhow::Error {
-    let met = report.counts.files;
-    if met > 0 || !report.failures.is_empty() {
-        let causes: Vec<String> = report.failures.iter().map(|(cause, _)| cause.to_string()).collect();
-        let message = format!("no files are scanned: {} found, none has a count ({})", count(met), causes.join("; "));
-        return hinted(message, "--errors lists every file that could not be looked at");
+    let links = report.counts.links;
+    let because = |cause: &Cause| match cause {
+        Cause::Unsupported(name) => {
+            Some(format!("{name} keeps no extents; ext2/3/4, xfs and btrfs are among those that do"))
+        }
+        Cause::Denied => Some("run it as root, or as the owner of the files".to_owned()),
+        Cause::NotAFile("a symbolic link") => Some("-L follows symbolic links".to_owned()),
+        _ => None,
+    };
+    if let Some(hint) = report.failures.iter().find_map(|(cause, _)| because(cause)) {
+        return hinted("no files are scanned: none of those found has a count", hint);
+    }
+    if !report.failures.is_empty() {
+        return hinted("no files are scanned", "toolbox fragtop PATH, or toolbox fragtop -p 'PATTERN' in quotes");
     }
     let hint = arguments.patterns.iter().find_map(|text| pattern::why_nothing(text));
-    let links = report.counts.links;
     let hint = hint.unwrap_or_else(|| match links {
         0 => "quote the pattern, so that the shell leaves it alone; ** matches any number of directories".to_owned(),
         links => format!("{} matched; -L follows them", things(links, "symbolic link")),
     });
-    hinted("no files are scanned: nothing matches", hint)
+    let what: Vec<_> = arguments.patterns.iter().map(|text| format!("'{}'", text.to_string_lossy())).collect();
+    let what = if what.is_empty() {
+        "there is no regular file".to_owned()
+    } else {
+        format!("nothing matches {}", what.join(", "))
+    };
+    hinted(format!("no files are scanned: {what}"), hint)
 }
 
 impl cli::Fragtop {

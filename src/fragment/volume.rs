@@ -212,13 +212,18 @@ impl Volumes {
         &self.mounts
     }
 
+    /// The volume with this device number, if it was met before.
+    #[must_use]
+    pub fn known(&self, device: Device) -> Option<Arc<Volume>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&device).cloned()
+    }
+
     /// The volume of a file with this metadata, `descriptor` being on the same file system.
     ///
     /// # Errors
     /// The kernel's error when the file system cannot be asked what it is.
     pub fn of(&self, metadata: &Metadata, descriptor: BorrowedFd<'_>) -> std::io::Result<Arc<Volume>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&metadata.device).cloned();
-        if let Some(volume) = known {
+        if let Some(volume) = self.known(metadata.device) {
             return Ok(volume);
         }
         // Asked without the lock held: a file system may take its time to answer.

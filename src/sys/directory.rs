@@ -134,6 +134,16 @@ pub fn open_file(directory: BorrowedFd<'_>, name: &CStr, follow: bool, no_access
     open_at(directory.as_raw_fd(), name, flags)
 }
 
+/// A descriptor for `name` that stands for its place and opens nothing: good for asking what it lies on, whatever it is
+/// and whoever may read it.
+///
+/// # Errors
+/// The kernel's error.
+pub fn locate(directory: BorrowedFd<'_>, name: &CStr, follow: bool) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_CLOEXEC | if follow { 0 } else { libc::O_NOFOLLOW };
+    open_at(directory.as_raw_fd(), name, flags)
+}
+
 fn open_at(directory: libc::c_int, name: &CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
     retry(|| {
         // SAFETY: `name` is a terminated string that outlives the call; the call stores nothing in our memory.

@@ -157,15 +157,19 @@ pub(super) struct At {
     /// The entries that the worker is looking at, and whether the directory is its to read on: what is left to do of
     /// the job if the worker never returns.
     rest: Option<(Batch, bool)>,
+    /// Directories found in the one being read, pushed when it is done.
+    found: Vec<Job>,
 }
 
 impl At {
     /// What another worker has to do in place of one that was given up here.
     pub(super) fn take_rest(&mut self) -> Vec<Job> {
-        let Some((batch, reading)) = self.rest.take() else { return Vec::new() };
+        let mut jobs = std::mem::take(&mut self.found);
+        let Some((batch, reading)) = self.rest.take() else { return jobs };
         batch.directory.here.volume.was_silent();
         let read = reading.then(|| Job::Read(Arc::clone(&batch.directory)));
-        read.into_iter().chain([Job::Look(batch)]).collect()
+        jobs.extend(read.into_iter().chain([Job::Look(batch)]));
+        jobs
     }
 
     /// The path of what it is at.
@@ -219,25 +223,20 @@ pub(super) struct Worker<C> {
     pub(super) slot: Arc<Slot<C>>,
     measurer: Measurer,
     records: Arc<Records>,
-    /// Directories found in the one being read, pushed when it is done.
-    found: Vec<Job>,
     /// Where the entry after the one being looked at begins in its batch.
     next: usize,
 }
 
 impl<C: Collect> Worker<C> {
     pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<C>>) -> Self {
-        Self { shared, slot, measurer: Measurer::default(), records: Arc::default(), found: Vec::new(), next: 0 }
+        Self { shared, slot, measurer: Measurer::default(), records: Arc::default(), next: 0 }
     }
 
     /// Works until there is no more work.
     pub(super) fn run(mut self) {
         while let Some(job) = self.shared.queue.take() {
-            let done = self.job(job).and_then(|()| self.leave());
-            if done.is_err() {
-                return;
-            }
-            self.shared.queue.push_all(&mut self.found);
+            let Ok(mut found) = self.job(job).and_then(|()| self.leave()) else { return };
+            self.shared.queue.push_all(&mut found);
             self.shared.queue.finish();
         }
         self.shared.queue.dismiss();
@@ -278,11 +277,19 @@ impl<C: Collect> Worker<C> {
         Ok(())
     }
 
-    fn leave(&self) -> Step {
+    /// Says that the job is done, and gives out what it has found to do next.
+    fn leave(&self) -> Result<Vec<Job>, GivenUp> {
+        let mut found = Vec::new();
         self.note(|inner| {
             inner.at.busy = false;
             inner.at.rest = None;
-        })
+            found = std::mem::take(&mut inner.at.found);
+        })?;
+        Ok(found)
+    }
+
+    fn push(&self, waiting: Waiting) -> Step {
+        self.note(|inner| inner.at.found.push(Job::Open(waiting)))
     }
 
     fn note(&self, write: impl FnOnce(&mut SlotInner<C>)) -> Step {
@@ -313,8 +320,7 @@ impl<C: Collect> Worker<C> {
             Err(error) => return self.fail(path, Cause::of_named(&error, ""), true),
         };
         if metadata.is_directory() {
-            self.plant(root, path, &metadata, follow);
-            Ok(())
+            self.plant(root, path, &metadata, follow)
         } else if root.matcher.is_some() {
             Ok(())
         } else if metadata.is_file() {
@@ -325,11 +331,11 @@ impl<C: Collect> Worker<C> {
         }
     }
 
-    fn plant(&mut self, root: &Root, path: &[u8], metadata: &Metadata, follow: bool) {
+    fn plant(&self, root: &Root, path: &[u8], metadata: &Metadata, follow: bool) -> Step {
         let (matcher, state) = root.matcher.clone().unwrap_or_else(|| (Arc::new(Everything), 0));
         let avoid = remote::mounts_below(&root.path, self.shared.volumes.mounts());
         let tree = Arc::new(Tree { matcher, device: metadata.device, avoid });
-        self.found.push(Job::Open(Waiting { tree, path: path.into(), state, parent: None, follow }));
+        self.push(Waiting { tree, path: path.into(), state, parent: None, follow })
     }
 
     fn named_file(&mut self, path: &[u8], follow: bool) -> Step {
@@ -480,13 +486,13 @@ impl<C: Collect> Worker<C> {
         self.file(&spot, Some(directory))
     }
 
-    fn found_directory(&mut self, directory: &Arc<Directory>, name: &[u8], follow: bool) -> Step {
-        if let Some(state) = directory.tree.matcher.directory(directory.state, &directory.path, name) {
-            let path: Arc<[u8]> = join(&directory.path, name).into();
-            let (tree, parent) = (Arc::clone(&directory.tree), Some(Arc::clone(&directory.here)));
-            self.found.push(Job::Open(Waiting { tree, path, state, parent, follow }));
-        }
-        Ok(())
+    fn found_directory(&self, directory: &Arc<Directory>, name: &[u8], follow: bool) -> Step {
+        let Some(state) = directory.tree.matcher.directory(directory.state, &directory.path, name) else {
+            return Ok(());
+        };
+        let path: Arc<[u8]> = join(&directory.path, name).into();
+        let (tree, parent) = (Arc::clone(&directory.tree), Some(Arc::clone(&directory.here)));
+        self.push(Waiting { tree, path, state, parent, follow })
     }
 
     fn found_special(&self, directory: &Directory, name: &[u8]) -> Step {
@@ -582,15 +588,15 @@ impl<C: Collect> Worker<C> {
     }
 
     /// A file that is not on its directory's volume (an overlay, a file mounted on a file), or that was named without
-    /// one: it has to be opened to find out what it lies on.
+    /// one: a descriptor that opens nothing tells what it lies on.
     fn measure_elsewhere(&mut self, spot: &Spot<'_>, metadata: Metadata) -> Result<Verdict, Cause> {
-        let file = self.open_file(spot, &metadata, "")?;
-        let volume = self.shared.volumes.of(&metadata, file.as_fd()).map_err(|error| spot.cause(&error, ""))?;
-        if !volume.has_extents() {
-            return Err(Cause::Unsupported(volume.name.clone()));
-        }
-        let layout = self.ask_extents(spot, &file, &metadata, &volume)?;
-        Ok(Verdict::Measured(metadata, volume, layout))
+        let volume = match self.shared.volumes.known(metadata.device) {
+            Some(volume) => volume,
+            None => directory::locate(spot.directory, spot.call, spot.follow)
+                .and_then(|place| self.shared.volumes.of(&metadata, place.as_fd()))
+                .map_err(|error| spot.cause(&error, ""))?,
+        };
+        self.measure(spot, &metadata, &volume).map(|layout| Verdict::Measured(metadata, volume, layout))
     }
 
     fn measure(&mut self, spot: &Spot<'_>, metadata: &Metadata, volume: &Arc<Volume>) -> Result<Layout, Cause> {
