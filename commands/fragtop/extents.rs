@@ -11,13 +11,14 @@
 use super::render::shown;
 use crate::cli::{Format, Fragtop};
 use crate::exit::{Exit, hinted};
-use crate::ui::json::{object, put_path};
+use crate::ui::json::{Document, object, put_path};
 use crate::ui::numbers::{bytes, count, nanoseconds, things};
 use crate::ui::table::{Align, Table};
 use crate::ui::terminal::Terminal;
 use crate::ui::{csv, message, output};
 use anyhow::Result;
 use serde_json::{Map, Value};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use toolbox::fragment::{self, Extent, FileReport, Flags};
 
@@ -40,14 +41,13 @@ pub(super) fn run(arguments: &Fragtop, terminal: &Terminal) -> Result<Exit> {
     if maps.is_empty() {
         return Err(hinted("no files are scanned", "--extents takes regular files, on a file system that has extents"));
     }
-    let text = match terminal.format {
-        Format::Table => {
-            maps.iter().map(|(file, extents)| table(file, extents, terminal)).collect::<String>().into_bytes()
-        }
-        Format::Json => json(&maps)?,
-        Format::Csv => comma_separated(&maps),
-    };
-    output::write(|out| out.write_all(&text))?;
+    match terminal.format {
+        Format::Table => output::write(|out| {
+            maps.iter().try_for_each(|(file, extents)| out.write_all(table(file, extents, terminal).as_bytes()))
+        }),
+        Format::Json => output::write(|out| json(out, &maps)),
+        Format::Csv => output::write(|out| comma_separated(out, &maps)),
+    }?;
     Ok(if failed { Exit::Partly } else { Exit::Done })
 }
 
@@ -94,13 +94,10 @@ fn jump(first: &Extent, second: &Extent) -> Option<String> {
     }
 }
 
-fn json(maps: &[(FileReport, Vec<Extent>)]) -> Result<Vec<u8>> {
-    let files: Vec<Value> = maps.iter().map(|(file, extents)| map(file, extents)).collect();
-    let document =
-        object! { "schema" => "toolbox.fragtop.extents/1", "version" => env!("CARGO_PKG_VERSION"), "files" => files };
-    let mut text = serde_json::to_vec_pretty(&document)?;
-    text.push(b'\n');
-    Ok(text)
+fn json(out: &mut dyn Write, maps: &[(FileReport, Vec<Extent>)]) -> io::Result<()> {
+    let mut document = Document::open(out, "toolbox.fragtop.extents/1")?;
+    document.list("files", maps.iter().map(|(file, extents)| map(file, extents)))?;
+    document.close()
 }
 
 fn map(file: &FileReport, extents: &[Extent]) -> Value {
@@ -132,18 +129,14 @@ fn map(file: &FileReport, extents: &[Extent]) -> Value {
     object.into()
 }
 
-fn comma_separated(maps: &[(FileReport, Vec<Extent>)]) -> Vec<u8> {
+fn comma_separated(out: &mut dyn Write, maps: &[(FileReport, Vec<Extent>)]) -> io::Result<()> {
     let heads = ["logical_bytes", "physical_bytes", "length_bytes", "disk_length_bytes", "flags", "path"];
-    let mut text = csv::line(heads.map(str::as_bytes));
-    for (file, extents) in maps {
-        for extent in extents {
-            let numbers =
-                [extent.logical, extent.physical, extent.length, extent.disk_length].map(|number| number.to_string());
-            let flags = extent.flags.names().collect::<Vec<_>>().join(" ");
-            let fields =
-                numbers.iter().map(String::as_bytes).chain([flags.as_bytes(), file.path.as_os_str().as_bytes()]);
-            text.extend(csv::line(fields));
-        }
+    out.write_all(&csv::line(heads.map(str::as_bytes)))?;
+    for (file, extent) in maps.iter().flat_map(|(file, extents)| extents.iter().map(move |extent| (file, extent))) {
+        let numbers = [extent.logical, extent.physical, extent.length, extent.disk_length].map(|n| n.to_string());
+        let flags = extent.flags.names().collect::<Vec<_>>().join(" ");
+        let fields = numbers.iter().map(String::as_bytes).chain([flags.as_bytes(), file.path.as_os_str().as_bytes()]);
+        out.write_all(&csv::line(fields))?;
     }
-    text
+    Ok(())
 }

@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::cli::{Format, Fragtop, SortKey};
 use crate::ui::bars::bar;
 use crate::ui::escape::{escape, escape_ascii};
-use crate::ui::json::{object, put_path};
+use crate::ui::json::{Document, object, put_path};
 use crate::ui::numbers::{bytes, count, nanoseconds, things};
 use crate::ui::table::{Align, Table};
 use crate::ui::terminal::Terminal;
@@ -14,6 +14,7 @@ use crate::ui::{csv, output};
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::{Map, Value};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use toolbox::fragment::{FileReport, HISTOGRAM_BUCKETS, Media, Totals, Volume};
@@ -28,12 +29,14 @@ const WIDE: usize = 72;
 /// # Errors
 /// When it cannot be written.
 pub(super) fn report(report: &Report, arguments: &Fragtop, terminal: &Terminal) -> Result<()> {
-    let text = match terminal.format {
-        Format::Table => table(report, arguments, terminal).into_bytes(),
-        Format::Json => json(report, arguments)?,
-        Format::Csv => comma_separated(report, arguments),
-    };
-    output::write(|out| out.write_all(&text))
+    match terminal.format {
+        Format::Table => {
+            let text = table(report, arguments, terminal);
+            output::write(|out| out.write_all(text.as_bytes()))
+        }
+        Format::Json => output::write(|out| json(out, report, arguments)),
+        Format::Csv => output::write(|out| comma_separated(out, report, arguments)),
+    }
 }
 
 /// A path as the terminal may show it.
@@ -196,28 +199,22 @@ fn advise(report: &Report, arguments: &Fragtop) -> Vec<String> {
     first.map(|advice| format!("to rewrite the first: {}", advice.command)).into_iter().collect()
 }
 
-fn json(report: &Report, arguments: &Fragtop) -> Result<Vec<u8>> {
-    let sort = arguments.ranking.sort.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-    let mut document = object! {
-        "schema" => "toolbox.fragtop/1",
-        "version" => env!("CARGO_PKG_VERSION"),
-        "partial" => report.partial,
-        "sort" => sort,
-        "files" => report.files.iter().map(file).collect::<Vec<_>>(),
-        "summary" => summary_object(report),
-        "failures" => failures(report),
-        "volumes" => report.volumes.iter().map(|volume| self::volume(volume)).collect::<Vec<_>>(),
-    };
+fn json(out: &mut dyn Write, report: &Report, arguments: &Fragtop) -> io::Result<()> {
+    let sort = arguments.ranking.sort.to_possible_value();
+    let mut document = Document::open(out, "toolbox.fragtop/1")?;
+    document.field("partial", &report.partial.into())?;
+    document.field("sort", &sort.as_ref().map(|value| value.get_name()).into())?;
+    document.list("files", report.files.iter().map(file))?;
     if arguments.ranking.by.is_some() {
-        let sums = report.directories.iter().map(|(path, totals)| directory(path, totals)).collect::<Vec<_>>();
-        document.insert("directories".to_owned(), sums.into());
+        document.list("directories", report.directories.iter().map(|(path, totals)| directory(path, totals)))?;
     }
     if arguments.ranking.histogram {
-        document.insert("histogram".to_owned(), histogram_object(&report.histogram));
+        document.list("histogram", report.histogram.iter().enumerate().map(bucket))?;
     }
-    let mut text = serde_json::to_vec_pretty(&document)?;
-    text.push(b'\n');
-    Ok(text)
+    document.field("summary", &summary_object(report).into())?;
+    document.list("failures", failures(report))?;
+    document.list("volumes", report.volumes.iter().map(|volume| self::volume(volume)))?;
+    document.close()
 }
 
 fn put_columns<T>(object: &mut Map<String, Value>, columns: &[Column<T>], of: &T) {
@@ -264,22 +261,22 @@ fn summary_object(report: &Report) -> Map<String, Value> {
     object
 }
 
-fn failures(report: &Report) -> Vec<Value> {
+fn failures(report: &Report) -> impl Iterator<Item = Value> {
     let examples = |path: &std::path::PathBuf| {
         let mut object = Map::new();
         put_path(&mut object, "path", path);
         Value::from(object)
     };
-    let failure = report.failures.iter().map(|(cause, tally)| {
-        object! {
+    report.failures.iter().map(move |(cause, tally)| {
+        let object = object! {
             "cause" => cause.word(),
             "message" => cause.to_string(),
             "note_only" => cause.is_note(),
             "count" => tally.count,
             "examples" => tally.examples.iter().map(examples).collect::<Vec<_>>(),
-        }
-    });
-    failure.map(Value::from).collect()
+        };
+        object.into()
+    })
 }
 
 fn volume(volume: &Volume) -> Value {
@@ -293,30 +290,31 @@ fn volume(volume: &Volume) -> Value {
     object.into()
 }
 
-fn histogram_object(buckets: &[u64; HISTOGRAM_BUCKETS]) -> Value {
-    let bucket = |(bucket, &files): (usize, &u64)| {
-        let (low, high) = bounds(bucket);
-        Value::from(object! { "from_fragments" => low, "to_fragments" => high, "files" => files })
-    };
-    buckets.iter().enumerate().map(bucket).collect::<Vec<_>>().into()
+fn bucket((bucket, &files): (usize, &u64)) -> Value {
+    let (low, high) = bounds(bucket);
+    object! { "from_fragments" => low, "to_fragments" => high, "files" => files }.into()
 }
 
-fn comma_separated(report: &Report, arguments: &Fragtop) -> Vec<u8> {
+fn comma_separated(out: &mut dyn Write, report: &Report, arguments: &Fragtop) -> io::Result<()> {
     match arguments.ranking.by {
-        Some(_) => rows(&SUMS, report.directories.iter().map(|(path, totals)| (path.as_path(), totals))),
-        None => rows(&FILE, report.files.iter().map(|file| (file.path.as_path(), file))),
+        Some(_) => rows(out, &SUMS, report.directories.iter().map(|(path, totals)| (path.as_path(), totals))),
+        None => rows(out, &FILE, report.files.iter().map(|file| (file.path.as_path(), file))),
     }
 }
 
-fn rows<'a, T: 'a>(columns: &[Column<T>], items: impl Iterator<Item = (&'a Path, &'a T)>) -> Vec<u8> {
+fn rows<'a, T: 'a>(
+    out: &mut dyn Write,
+    columns: &[Column<T>],
+    items: impl Iterator<Item = (&'a Path, &'a T)>,
+) -> io::Result<()> {
     let heads = columns.iter().map(|column| column.name.as_bytes()).chain([&b"path"[..]]);
-    let mut text = csv::line(heads);
+    out.write_all(&csv::line(heads))?;
     for (path, item) in items {
         let values: Vec<String> = columns.iter().map(|column| (column.value)(item).raw()).collect();
         let fields = values.iter().map(String::as_bytes).chain([path.as_os_str().as_bytes()]);
-        text.extend(csv::line(fields));
+        out.write_all(&csv::line(fields))?;
     }
-    text
+    Ok(())
 }
 
 #[cfg(test)]
