@@ -104,6 +104,12 @@ impl Fold {
         Self { knows_disk_length: true, ..self }
     }
 
+    /// The same, with flags that another source has told of the file.
+    #[must_use]
+    pub fn marked(self, flags: Flags) -> Self {
+        Self { flags: self.flags | flags, ..self }
+    }
+
     /// The next extent of the file.
     #[inline]
     pub fn push(&mut self, extent: &Extent) {
@@ -115,7 +121,9 @@ impl Fold {
         }
         self.guessed |= extent.flags.any(Flags::ENCODED) && !self.knows_disk_length;
         match self.previous {
-            Some(previous) if self.continues(&previous, extent) => self.run.bytes = self.run.bytes.saturating_add(extent.disk_length),
+            Some(previous) if self.continues(&previous, extent) => {
+                self.run.bytes = self.run.bytes.saturating_add(extent.disk_length)
+            }
             previous => self.begin_run(previous, extent),
         }
         self.previous = Some(*extent);
