@@ -104,6 +104,12 @@ impl Fold {
         Self { knows_disk_length: true, ..self }
     }
 
+    /// The same, with flags that another source has told of the file.
+    #[must_use]
+    pub fn marked(self, flags: Flags) -> Self {
+        Self { flags: self.flags | flags, ..self }
+    }
+
     /// The next extent of the file.
     #[inline]
     pub fn push(&mut self, extent: &Extent) {

@@ -9,9 +9,11 @@
 //! - **btrfs** hands out chunks of 1 GiB for data, less on volumes below 10 GiB.
 //! - **ext2 and ext3** place a block of pointers after every 1024 blocks of data (with blocks of 4 KiB), in line.
 //!
-//! For any other file system nothing is known and one run is taken to be possible. Where a figure cannot be read
-//! (the block device of an ext4 volume, mostly, which only root may read), the default of `mkfs` stands in.
+//! The figures of ext2, ext3 and ext4 are read from the superblock; where that cannot be done (only root may read the
+//! block device, mostly), the defaults of `mkfs` stand in. For any other file system nothing is known and one run is
+//! taken to be possible.
 
+use super::filesystem;
 use super::volume::{Kind, Volume};
 use std::os::fd::BorrowedFd;
 
@@ -37,6 +39,10 @@ fn group_bytes(block_bytes: u64) -> u64 {
 }
 
 fn longest_ext_run(volume: &Volume) -> u64 {
+    filesystem::longest_run_bytes(volume).unwrap_or_else(|| usual_ext_run(volume))
+}
+
+fn usual_ext_run(volume: &Volume) -> u64 {
     let group = group_bytes(volume.block_bytes);
     let flexible = if volume.name == "ext4" { DEFAULT_FLEX_GROUPS } else { 1 };
     let inode_tables = volume.inodes.saturating_mul(256) / volume.total_bytes.div_ceil(group).max(1);

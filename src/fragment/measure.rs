@@ -2,6 +2,7 @@
 
 use super::extent::{Extent, Flags};
 use super::failure::{Cause, Failure};
+use super::filesystem;
 use super::fold::{Fold, Layout};
 use super::volume::{Kind, Volume, Volumes};
 use crate::sys::directory;
@@ -56,8 +57,9 @@ impl Measurer {
             }
             fold.push(&Extent::from(record));
         })?;
-        if fold.flags().any(Flags::ENCODED) && volume.kind == Kind::Btrfs {
-            fold = exact_btrfs(file, metadata, volume).unwrap_or(fold);
+        let mut exact = Fold::new(volume.cost).knowing_disk_length().marked(fold.flags());
+        if exact_btrfs(file, metadata.inode, fold.flags(), volume, |extent| exact.push(&extent)).is_some() {
+            fold = exact;
         }
         let ideal = volume.ideal(fold.mapped_bytes(), fold.flags().any(Flags::MERGED), file);
         Ok(fold.finish(ideal))
@@ -65,10 +67,35 @@ impl Measurer {
 }
 
 /// A compressed file on btrfs, from the extent items of its tree, which alone tell how much of the volume each takes.
-/// `None` without the right to read them.
-fn exact_btrfs(file: BorrowedFd<'_>, metadata: &Metadata, volume: &Volume) -> Option<Fold> {
-    let _ = (file, metadata, volume);
-    None
+/// FIEMAP's `flags` tell whether it is one. `None` where the tree does not matter, without the right to read them, and while some of the file has no place yet,
+/// since that part of it is not in the tree.
+fn exact_btrfs(
+    file: BorrowedFd<'_>,
+    inode: u64,
+    flags: Flags,
+    volume: &Volume,
+    visit: impl FnMut(Extent),
+) -> Option<()> {
+    let matters = volume.kind == Kind::Btrfs && flags.any(Flags::ENCODED);
+    let settled = !flags.any(Flags::UNKNOWN | Flags::DELAYED);
+    if matters && settled { filesystem::exact(file, inode, visit) } else { None }
+}
+
+/// Marks what FIEMAP calls shared in what the tree says.
+fn mark_shared(exact: &mut [Extent], told: &[Extent]) {
+    let shared = |extent: &Extent| {
+        let overlap = |other: &&Extent| {
+            other.logical < extent.logical.saturating_add(extent.length)
+                && extent.logical < other.logical.saturating_add(other.length)
+        };
+        let first = told.partition_point(|other| other.logical.saturating_add(other.length) <= extent.logical);
+        told[first..].iter().take_while(overlap).any(|other| other.flags.any(Flags::SHARED))
+    };
+    for extent in exact {
+        if shared(extent) {
+            extent.flags |= Flags::SHARED;
+        }
+    }
 }
 
 /// How the file at `path` lies. A symbolic link is not followed.
@@ -90,7 +117,8 @@ pub fn measure(path: &Path, sync: bool) -> Result<FileReport, Failure> {
     Ok(report(path, &metadata, layout, volume))
 }
 
-/// The same, with every extent of the file, in the order of the file.
+/// The same, with every extent of the file, in the order of the file. For a compressed file on btrfs they are those of
+/// the tree where this process may read that, so that [`Extent::disk_length`] is what they really take.
 ///
 /// # Errors
 /// A [`Failure`] that names the path and the cause.
@@ -99,7 +127,13 @@ pub fn extents(path: &Path, sync: bool) -> Result<(FileReport, Vec<Extent>), Fai
     let mut extents = Vec::new();
     let asked = Reader::default().each(&file, sync, |record| extents.push(Extent::from(record)));
     asked.map_err(|error| failure(path, Cause::of(&error, &volume.name)))?;
-    let mut fold = Fold::new(volume.cost);
+    let flags = extents.iter().fold(Flags::default(), |all, extent| all | extent.flags);
+    let mut fold = Fold::new(volume.cost).marked(flags);
+    let mut exact = Vec::new();
+    if exact_btrfs(file.as_fd(), metadata.inode, flags, &volume, |extent| exact.push(extent)).is_some() {
+        mark_shared(&mut exact, &extents);
+        (extents, fold) = (exact, fold.knowing_disk_length());
+    }
     extents.iter().for_each(|extent| fold.push(extent));
     let ideal = volume.ideal(fold.mapped_bytes(), fold.flags().any(Flags::MERGED), file.as_fd());
     Ok((report(path, &metadata, fold.finish(ideal), volume), extents))

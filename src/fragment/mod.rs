@@ -3,6 +3,7 @@
 //! - [`scan()`] walks trees in parallel, asks the kernel for the extents of every regular file, and hands what it finds
 //!   to a [`Collect`] of the caller's; [`Ranking`] is one that keeps the worst files in bounded memory.
 //! - [`measure()`] and [`extents()`] do the same for one file.
+//! - [`filesystem`] ranks the files of a whole file system from its own records, without opening them.
 //! - [`Fold`] is the definition of a fragment, shared by every source of extents.
 //!
 //! A file that cannot be looked at is a [`Failure`], counted by [`Cause`], and never the end of a scan. Nothing here
@@ -20,6 +21,7 @@
 mod cost;
 mod extent;
 mod failure;
+pub mod filesystem;
 mod fold;
 mod geometry;
 mod measure;

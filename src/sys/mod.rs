@@ -8,6 +8,10 @@
 //! Unsafe code is denied for the crate. The files here that need it open with `#![allow(unsafe_code)]` under a
 //! paragraph that says why.
 
+#[cfg(feature = "fragment")]
+pub mod block;
+#[cfg(feature = "fragment")]
+pub mod btrfs;
 pub mod directory;
 #[cfg(feature = "fragment")]
 pub mod extents;
