@@ -122,9 +122,9 @@ fn beginning(amount: u64, beginnings: u64, ascii: bool) -> char {
 /// What the glyphs of [`along_file`] mean, for a legend.
 pub(crate) fn legend_along_file(ascii: bool) -> &'static str {
     if ascii {
-        "- no fragment begins here, 1-9 so many do, + more, . hole"
+        "fragments that begin: - 0, 1-9, + more; . hole"
     } else {
-        "▁ no fragment begins here, ▂ 1, ▃ 2, ▄ 3-4, ▅ 5-8, ▆ 9-16, ▇ 17-32, █ more, · hole"
+        "fragments that begin: ▁ 0 ▂ 1 ▃ 2 ▄ ≤4 ▅ ≤8 ▆ ≤16 ▇ ≤32 █ more; · hole"
     }
 }
 

@@ -118,6 +118,8 @@ impl Model {
     /// Takes note of how far the scan is.
     pub(super) fn update(&mut self, files: Vec<FileReport>, totals: Totals, progress: Progress) {
         (self.files, self.totals, self.progress) = (files, totals, progress);
+        // The two were not taken at the same moment, and the files are the fresher.
+        self.progress.counts.files = self.progress.counts.files.max(self.totals.files);
         self.choose();
     }
 

@@ -17,9 +17,11 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{execute, queue};
+use ratatui::layout::{Position, Rect};
 use rustix::process::{Signal, kill_current_process_group};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use std::io::{ErrorKind, IsTerminal, Read, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::Sender;
@@ -79,7 +81,9 @@ impl Screen {
         TAKEN.store(true, SeqCst);
         enable_raw_mode().context("cannot switch the terminal to raw input")?;
         execute!(std::io::stdout(), EnterAlternateScreen).context("cannot write to the terminal")?;
-        self.terminal.clear().context("cannot write to the terminal")
+        // Not `Terminal::clear`: that asks the terminal where its cursor is, and the answer would be taken for keys.
+        let size = self.terminal.size().context("cannot use the terminal")?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size))).context("cannot write to the terminal")
     }
 
     /// Draws, unless the terminal is given back.
@@ -154,8 +158,24 @@ pub(super) fn listen_to_signals(events: &Sender<Event>) -> Result<()> {
         Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT, SIGWINCH]).context("cannot handle signals")?;
     let events = events.clone();
     spawn("signals", move || {
-        signals.forever().map(Event::Signal).all(|event| events.send(event).is_ok());
+        let mut is_ending = false;
+        for signal in signals.forever() {
+            let ends = !matches!(signal, SIGCONT | SIGWINCH);
+            if ends && std::mem::replace(&mut is_ending, true) {
+                end_at_once(signal);
+            }
+            if events.send(Event::Signal(signal)).is_err() {
+                return;
+            }
+        }
     })
+}
+
+/// Ends the process although the view has not followed the first signal: it is stuck, perhaps because the terminal
+/// takes nothing. So nothing is written to it, and only its input is switched back.
+fn end_at_once(signal: i32) {
+    let _ = disable_raw_mode();
+    let _ = emulate_default_handler(signal);
 }
 
 /// Starts the thread that sends what is typed. To be called once the terminal is taken, since before that the end of

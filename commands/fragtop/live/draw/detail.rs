@@ -69,8 +69,8 @@ fn pictures(pen: &Pen<'_>, report: &FileReport, extents: &[Extent], fragments: &
     vec![
         format!("{file}{}", picture::along_file(extents, fragments, report.size_bytes, cells, ascii)),
         format!("{volume}{}", picture::on_volume(extents, total, cells, ascii)),
-        format!("{file}{} a cell: {}", cell(report.size_bytes), picture::legend_along_file(ascii)),
-        format!("{volume}{} a cell: the higher, the more of the file's data lies there", cell(total)),
+        format!("{file}{} a cell; {}", cell(report.size_bytes), picture::legend_along_file(ascii)),
+        format!("{volume}{} a cell; the higher, the more of the file's data lies there", cell(total)),
     ]
 }
 

@@ -205,7 +205,7 @@ fn small_screens_keep_what_matters() {
     let lines = screen(&mut model(&FILES), 20, 5);
     assert_eq!(
         lines,
-        ["scanning  0 files", " fragments▼  file", "      2,661 >…/a/log", "          7  /srv/b", "? help  q quit"]
+        ["scanning", " fragments▼  file", "      2,661 >…/a/log", "          7  /srv/b", "? help  q quit"]
     );
     let mut model = opened(extents(3));
     let lines = screen(&mut model, 20, 5);
