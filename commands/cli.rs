@@ -51,6 +51,7 @@ Examples:
   toolbox fragtop --sort excess --advise /srv     what is worth rewriting, and how
   toolbox fragtop --by dir /home                  which directories
   toolbox fragtop --extents /var/log/wtmp         where one file lies
+  toolbox fragtop -i /srv                         watch, sort, look into files
   toolbox fragtop --format json /srv | jq '.files[0]'";
 
 /// Rank files by fragmentation
@@ -80,6 +81,12 @@ pub(crate) struct Fragtop {
     /// Show the extents of the files given
     #[arg(long, conflicts_with_all = ["patterns", "by", "histogram", "files0_from"], requires = "paths")]
     pub(crate) extents: bool,
+
+    /// Watch the ranking fill, and look into files (? for help)
+    ///
+    /// A full-screen view of the first 200 files by each sort key, or of more with -n. Needs a terminal.
+    #[arg(short, long, conflicts_with_all = ["extents", "all", "by", "histogram", "advise", "fail_over", "format"])]
+    pub(crate) interactive: bool,
 
     #[command(flatten)]
     pub(crate) selection: Selection,

@@ -14,6 +14,7 @@
 mod advice;
 mod columns;
 mod extents;
+mod live;
 mod manual;
 mod pattern;
 mod render;
@@ -32,6 +33,7 @@ use report::Report;
 use std::ffi::OsStr;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use toolbox::fragment::{Cause, Key, Media, Options, Ranking, Root, Tick, scan};
@@ -51,7 +53,10 @@ pub(crate) fn run(arguments: Fragtop) -> Result<Exit> {
         return extents::run(&arguments, &terminal);
     }
     let sources = Sources::new(&arguments)?;
-    let options = options(&arguments, sources.overlap)?;
+    if arguments.interactive {
+        return live(&arguments, sources, &terminal);
+    }
+    let options = options(&arguments, sources.overlap, interrupt::first()?)?;
     let report = look(&arguments, sources.roots, &options, &terminal)?;
     report.warn(&arguments, &terminal);
     let faults = sources.faults.lock().unwrap_or_else(PoisonError::into_inner).take_error(&terminal);
@@ -67,6 +72,21 @@ pub(crate) fn run(arguments: Fragtop) -> Result<Exit> {
         return Ok(Exit::Partly);
     }
     Ok(report.exit())
+}
+
+/// Scans behind an interactive view.
+fn live(arguments: &Fragtop, sources: Sources, terminal: &Terminal) -> Result<Exit> {
+    let setup = live::Setup {
+        key: key(arguments.ranking.sort),
+        rows: arguments.ranking.top,
+        min_fragments: arguments.selection.min_fragments,
+        ascii: terminal.ascii,
+        color: terminal.color,
+    };
+    // Signals are the view's own business, since it has a terminal to give back.
+    let exit = live::run(sources.roots, options(arguments, sources.overlap, Arc::default())?, setup)?;
+    let faults = sources.faults.lock().unwrap_or_else(PoisonError::into_inner).take_error(terminal);
+    faults.map_or(Ok(exit), |fault| Err(fault.into()))
 }
 
 /// Scans, with a progress line.
@@ -149,7 +169,7 @@ fn paths0(list: &Path, faults: &Arc<Mutex<pattern::Faults>>) -> Result<Box<dyn I
     Ok(Box::new(pattern::Paths0 { stream: BufReader::new(file), faults }))
 }
 
-fn options(arguments: &Fragtop, overlapping: bool) -> Result<Options> {
+fn options(arguments: &Fragtop, overlapping: bool, stop: Arc<AtomicBool>) -> Result<Options> {
     let scan = &arguments.scan;
     let timeout = scan.timeout.map(|seconds| Duration::from_secs(seconds.into()));
     Ok(Options {
@@ -163,7 +183,7 @@ fn options(arguments: &Fragtop, overlapping: bool) -> Result<Options> {
         timeout: timeout.unwrap_or(if scan.sync { TIMEOUT_WITH_SYNC } else { TIMEOUT }),
         media: media(scan.media),
         keep_failures: if scan.errors { usize::MAX } else { EXAMPLES },
-        stop: interrupt::first()?,
+        stop,
     })
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod json;
 pub(crate) mod message;
 pub(crate) mod numbers;
 pub(crate) mod output;
+pub(crate) mod picture;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod terminal;

@@ -176,6 +176,17 @@ impl Failures {
         }
     }
 
+    /// All of `other` too, copying no more of its paths than there is room for.
+    pub fn add(&mut self, other: &Self) {
+        for (cause, theirs) in &other.by_cause {
+            let ours = self.by_cause.entry(cause.clone()).or_default();
+            ours.count += theirs.count;
+            ours.named += theirs.named;
+            let room = self.keep.saturating_sub(ours.examples.len());
+            ours.examples.extend(theirs.examples.iter().take(room).cloned());
+        }
+    }
+
     /// Causes and their counts, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (&Cause, &Tally)> {
         self.by_cause.iter()
@@ -215,7 +226,12 @@ mod tests {
         ["a", "b", "c"].iter().for_each(|path| one.push(denied(path)));
         two.push(denied("d"));
         two.push(Failure { path: "e".into(), cause: Cause::Vanished, named: true });
+        let mut sum = Failures::keeping(1);
+        [&one, &two].into_iter().for_each(|part| sum.add(part));
         one.merge(two);
+        let tally = |failures: &Failures| failures.iter().map(|(_, tally)| tally.count).collect::<Vec<_>>();
+        assert_eq!(tally(&sum), tally(&one));
+        assert!(sum.iter().all(|(_, tally)| tally.examples.len() == 1));
         let counts: Vec<_> =
             one.iter().map(|(cause, tally)| (cause.word(), tally.count, tally.examples.len())).collect();
         assert_eq!(counts, [("permission_denied", 4, 2), ("vanished", 1, 1)]);

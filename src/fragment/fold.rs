@@ -161,6 +161,12 @@ impl Fold {
         self.mapped_bytes
     }
 
+    /// Fragments so far; it grows by one with an extent that begins another.
+    #[must_use]
+    pub fn fragments(&self) -> u64 {
+        self.runs
+    }
+
     /// All flags so far.
     #[must_use]
     pub fn flags(&self) -> Flags {

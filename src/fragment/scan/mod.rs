@@ -275,6 +275,8 @@ pub struct Tick<'scan> {
     pub elapsed: Duration,
     /// Workers at work.
     pub threads: usize,
+    /// What could not be looked at so far, with a few paths of each cause.
+    pub failures: &'scan Failures,
 }
 
 /// What a scan has come to.

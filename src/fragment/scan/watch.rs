@@ -33,6 +33,9 @@ const ARM_MOVES: Duration = Duration::from_millis(2);
 /// Waits to judge by.
 const WAITS_ENOUGH: u64 = 8;
 
+/// Paths of each cause of failure that a tick shows.
+const EXAMPLES_TICKED: usize = 10;
+
 struct Watch<'a, C> {
     shared: Arc<Shared>,
     slots: Vec<Arc<Slot<C>>>,
@@ -158,8 +161,15 @@ impl<C: Collect> Watch<'_, C> {
     fn tick(&self, tick: &mut dyn FnMut(&Tick<'_>)) {
         let current = self.slots.iter().map(|slot| slot.lock().at.path()).find(|path| !path.is_empty());
         let current = PathBuf::from(OsStr::from_bytes(&current.unwrap_or_default()));
-        let (counts, elapsed) = (self.counts(), self.started.elapsed());
-        tick(&Tick { counts, current: &current, elapsed, threads: self.threads });
+        let (counts, elapsed, failures) = (self.counts(), self.started.elapsed(), self.failures());
+        tick(&Tick { counts, current: &current, elapsed, threads: self.threads, failures: &failures });
+    }
+
+    /// The failures so far. Only a few paths are copied, since this is asked for often.
+    fn failures(&self) -> Failures {
+        let mut failures = Failures::keeping(self.shared.options.keep_failures.min(EXAMPLES_TICKED));
+        self.slots.iter().for_each(|slot| failures.add(&slot.lock().failures));
+        failures
     }
 
     /// Gives up every worker that has been inside one system call for too long, and has another go on behind it.
