@@ -49,6 +49,7 @@ Examples:
   toolbox fragtop /var/log                        walk a directory
   toolbox fragtop -p '/var/log/**/*.log' -n 5     a pattern; the five worst
   toolbox fragtop --sort excess --advise /srv     what is worth rewriting, and how
+  toolbox fragtop --filesystem /                  every file, without opening them
   toolbox fragtop --by dir /home                  which directories
   toolbox fragtop --extents /var/log/wtmp         where one file lies
   toolbox fragtop -i /srv                         watch, sort, look into files
@@ -78,8 +79,16 @@ pub(crate) struct Fragtop {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub(crate) files0_from: Option<PathBuf>,
 
+    /// Look at every file of a mounted file system, from its own records
+    ///
+    /// Without opening the files or walking the tree: ext2/3/4 by the inode tables on the block device (read only; takes
+    /// the right to read the device), XFS by BULKSTAT and btrfs by TREE_SEARCH_V2 (both take root). Where that cannot be
+    /// done it says why, and walks.
+    #[arg(long, value_name = "MOUNT", value_hint = ValueHint::DirPath, conflicts_with_all = ["paths", "patterns", "files0_from"])]
+    pub(crate) filesystem: Option<PathBuf>,
+
     /// Show the extents of the files given
-    #[arg(long, conflicts_with_all = ["patterns", "by", "histogram", "files0_from"], requires = "paths")]
+    #[arg(long, conflicts_with_all = ["patterns", "filesystem", "by", "histogram", "files0_from"], requires = "paths")]
     pub(crate) extents: bool,
 
     /// Watch the ranking fill, and look into files (? for help)

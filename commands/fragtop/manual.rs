@@ -42,6 +42,15 @@ pub(crate) const CHAPTERS: Chapters = &[
         ],
     ),
     (
+        "WHOLE FILE SYSTEMS",
+        &[
+            "--filesystem reads the file system's own records instead of opening its files: on ext2, ext3 and ext4 the inode tables and extent trees from the block device (which takes the right to read that, and nothing else), on XFS the BULKSTAT call, on btrfs TREE_SEARCH_V2 (both take root). Where that cannot be done it says why, and walks; so too with --by dir, --exclude, -L, --sync and --sort path, which take the names of all files.",
+            "What is counted is the file system, not the mount: files hidden under another mount, or outside the directory that is mounted, count too, and are listed by their inode number. On btrfs it is the one subvolume that is mounted. A file is one inode, however many names it has. Names are looked up only for what is listed; where several files at the end of the list are equal, those of the lowest inode numbers are listed.",
+            "On XFS a file whose extents are too few to reach the list is not asked how they lie, so that the number of fragmented files is that of the files that were. Any other key than fragments, and --histogram, take every file; that costs one open and one question for every file of more than one extent.",
+            "Data that has no place yet is in none of these records: a file just written may show fewer fragments than it will have. On ext4 what is read is what the mounted file system has in its cache.",
+        ],
+    ),
+    (
         "MEMORY",
         &[
             "The ranking holds the files that it lists and nothing else, so that memory does not grow with the number of files. These do: a file of several names takes 24 bytes until the last of them was met; -L, --files0-from and overlapping paths take 24 bytes for every file, to count each once; --by dir takes about 150 bytes and the path of every directory; --all takes about 200 bytes and the path of every file.",

@@ -14,6 +14,7 @@
 mod advice;
 mod columns;
 mod extents;
+mod filesystem;
 mod live;
 mod manual;
 mod pattern;
@@ -57,16 +58,19 @@ pub(crate) fn run(arguments: Fragtop) -> Result<Exit> {
         return live(&arguments, sources, &terminal);
     }
     let options = options(&arguments, sources.overlap, interrupt::first()?)?;
-    let report = look(&arguments, sources.roots, &options, &terminal)?;
+    let report = match filesystem::look(&arguments, &options, &terminal) {
+        Some(report) => report,
+        None => look(&arguments, sources.roots, &options, &terminal),
+    };
     report.warn(&arguments, &terminal);
     let faults = sources.faults.lock().unwrap_or_else(PoisonError::into_inner).take_error(&terminal);
     if report.is_empty() && !report.partial {
         if terminal.format == Format::Json {
-            render::report(&report, &arguments, &terminal)?;
+            render::write(&report, &arguments, &terminal)?;
         }
         return Err(faults.map_or_else(|| nothing(&arguments, &report), anyhow::Error::from));
     }
-    render::report(&report, &arguments, &terminal)?;
+    render::write(&report, &arguments, &terminal)?;
     if let Some(fault) = faults {
         crate::ui::message::error(&fault.into());
         return Ok(Exit::Partly);
@@ -95,7 +99,7 @@ fn look(
     roots: Box<dyn Iterator<Item = Root> + Send>,
     options: &Options,
     terminal: &Terminal,
-) -> Result<Report> {
+) -> Report {
     let ranking = || {
         Ranking::new(key(arguments.ranking.sort), arguments.top())
             .min_fragments(arguments.selection.min_fragments)
@@ -108,7 +112,7 @@ fn look(
     progress.erase();
     let collectors = std::mem::take(&mut outcome.collectors);
     let ranking = collectors.into_iter().reduce(Ranking::merge).unwrap_or_default();
-    Ok(Report::new(arguments, outcome, ranking))
+    Report::new(arguments, outcome, ranking)
 }
 
 fn line(tick: &Tick<'_>) -> (String, String) {
@@ -134,6 +138,8 @@ impl Sources {
         for text in &arguments.patterns {
             roots.push(pattern::root(text).with_context(|| "-p")?);
         }
+        // What is walked when the file system's own records cannot be had.
+        roots.extend(arguments.filesystem.as_ref().map(Root::path));
         let faults = Arc::default();
         if roots.is_empty() && arguments.files0_from.is_none() {
             return Err(hinted(
@@ -175,7 +181,7 @@ fn options(arguments: &Fragtop, overlapping: bool, stop: Arc<AtomicBool>) -> Res
     Ok(Options {
         threads: scan.threads.map(usize::from),
         follow_links: arguments.selection.follow,
-        one_file_system: arguments.selection.one_file_system,
+        one_file_system: arguments.selection.one_file_system || arguments.filesystem.is_some(),
         sync: scan.sync,
         min_size_bytes: arguments.selection.min_size,
         exclude: pattern::exclude(&arguments.selection.exclude).context("--exclude")?,

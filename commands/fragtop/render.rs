@@ -2,7 +2,7 @@
 
 use super::advice;
 use super::columns::{Column, FILE, SUMS};
-use super::report::Report;
+use super::report::{self, Report, Row};
 use crate::cli::{Format, Fragtop, SortKey};
 use crate::ui::bars::bar;
 use crate::ui::escape::{escape, escape_ascii};
@@ -28,7 +28,7 @@ const WIDE: usize = 72;
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn report(report: &Report, arguments: &Fragtop, terminal: &Terminal) -> Result<()> {
+pub(super) fn write(report: &Report, arguments: &Fragtop, terminal: &Terminal) -> Result<()> {
     match terminal.format {
         Format::Table => {
             let text = table(report, arguments, terminal);
@@ -68,7 +68,7 @@ fn files(report: &Report, sort: SortKey, terminal: &Terminal) -> Vec<String> {
         return Vec::new();
     }
     let wide = terminal.width.is_none_or(|width| width >= WIDE);
-    let most = report.files.iter().map(|file| measure(file, sort)).max().unwrap_or(0);
+    let most = report.files.iter().map(|row| measure(&row.file, sort)).max().unwrap_or(0);
     let mut heads = vec![("fragments", Align::Right), ("ideal", Align::Right)];
     if wide {
         heads.push(("excess", Align::Right));
@@ -82,7 +82,8 @@ fn files(report: &Report, sort: SortKey, terminal: &Terminal) -> Vec<String> {
     }
     heads.push(("file", Align::Left));
     let mut table = Table::new(heads);
-    for file in &report.files {
+    for row in &report.files {
+        let file = &row.file;
         let layout = &file.layout;
         let mut cells = vec![fragments(file, terminal), count(layout.ideal)];
         if wide {
@@ -95,10 +96,18 @@ fn files(report: &Report, sort: SortKey, terminal: &Terminal) -> Vec<String> {
         if wide {
             cells.push(bar(measure(file, sort), most, BAR, terminal.ascii));
         }
-        cells.push(shown(&file.path, terminal));
+        cells.push(name(row, terminal));
         table.row(cells);
     }
     table.lines(terminal.width, terminal.ascii)
+}
+
+/// What a file is called, if it is.
+fn name(row: &Row, terminal: &Terminal) -> String {
+    match row.nameless {
+        Some(inode) => format!("(inode {inode}: no name below the mount)"),
+        None => shown(&row.file.path, terminal),
+    }
 }
 
 /// The count, marked where it is an upper bound.
@@ -172,6 +181,10 @@ fn bounds(bucket: usize) -> (u64, Option<u64>) {
 fn summary(report: &Report) -> String {
     let totals = &report.totals;
     let mut line = format!("{}, {} fragmented", things(totals.files, "file"), count(totals.fragmented));
+    if report.unmapped.files > 0 {
+        let files = count(report.unmapped.files);
+        line += &format!(" among those mapped ({files} cannot reach the list and were not; --histogram maps all)");
+    }
     if totals.inexact > 0 {
         line += &format!(", {} counted as upper bounds", count(totals.inexact));
     }
@@ -179,8 +192,11 @@ fn summary(report: &Report) -> String {
     if unreadable > 0 {
         line += &format!(", {} unreadable (--errors lists them)", count(unreadable));
     }
+    if report.method != report::WALK {
+        line += &format!("; by {}", report.method);
+    }
     if report.partial {
-        line += ", partial: interrupted";
+        line += "; partial: interrupted";
     }
     line
 }
@@ -188,14 +204,15 @@ fn summary(report: &Report) -> String {
 /// The commands for all files listed, if asked for; else the one for the first, if it is worth it.
 fn advise(report: &Report, arguments: &Fragtop) -> Vec<String> {
     let listed = if arguments.ranking.by.is_some() { &[] } else { &report.files[..] };
+    let mut named = listed.iter().filter(|row| row.nameless.is_none()).map(|row| &row.file);
     if arguments.ranking.advise {
-        let advice = listed.iter().filter_map(advice::of);
+        let advice = named.filter_map(advice::of);
         return advice
             .flat_map(|advice| [advice.warning.map(|text| format!("# {text}")), Some(advice.command)])
             .flatten()
             .collect();
     }
-    let first = listed.first().filter(|file| file.layout.excess_ns > 0).and_then(advice::of);
+    let first = named.next().filter(|file| file.layout.excess_ns > 0).and_then(advice::of);
     first.map(|advice| format!("to rewrite the first: {}", advice.command)).into_iter().collect()
 }
 
@@ -204,6 +221,7 @@ fn json(out: &mut dyn Write, report: &Report, arguments: &Fragtop) -> io::Result
     let mut document = Document::open(out, "toolbox.fragtop/1")?;
     document.field("partial", &report.partial.into())?;
     document.field("sort", &sort.as_ref().map(|value| value.get_name()).into())?;
+    document.field("method", &report.method.as_str().into())?;
     document.list("files", report.files.iter().map(file))?;
     if arguments.ranking.by.is_some() {
         document.list("directories", report.directories.iter().map(|(path, totals)| directory(path, totals)))?;
@@ -223,11 +241,15 @@ fn put_columns<T>(object: &mut Map<String, Value>, columns: &[Column<T>], of: &T
     });
 }
 
-fn file(file: &FileReport) -> Value {
+fn file(row: &Row) -> Value {
+    let file = &row.file;
     let mut object = Map::new();
-    put_path(&mut object, "path", &file.path);
+    match row.nameless {
+        Some(inode) => object.extend(object! { "path" => Value::Null, "inode" => inode }),
+        None => put_path(&mut object, "path", &file.path),
+    }
     put_columns(&mut object, &FILE, file);
-    let advice = advice::of(file);
+    let advice = advice::of(file).filter(|_| row.nameless.is_none());
     object.insert("defragment".to_owned(), advice.as_ref().map(|advice| advice.command.as_str()).into());
     if let Some(warning) = advice.and_then(|advice| advice.warning) {
         object.insert("defragment_warning".to_owned(), warning.into());
@@ -254,6 +276,8 @@ fn summary_object(report: &Report) -> Map<String, Value> {
         "special_files" => counts.special,
         "further_names" => counts.repeated,
         "below_min_size" => counts.small,
+        "unmapped_files" => report.unmapped.files,
+        "unmapped_extents" => report.unmapped.extents,
         "elapsed_ns" => u64::try_from(report.elapsed.as_nanos()).unwrap_or(u64::MAX),
         "threads" => report.threads,
     };
@@ -298,7 +322,7 @@ fn bucket((bucket, &files): (usize, &u64)) -> Value {
 fn comma_separated(out: &mut dyn Write, report: &Report, arguments: &Fragtop) -> io::Result<()> {
     match arguments.ranking.by {
         Some(_) => rows(out, &SUMS, report.directories.iter().map(|(path, totals)| (path.as_path(), totals))),
-        None => rows(out, &FILE, report.files.iter().map(|file| (file.path.as_path(), file))),
+        None => rows(out, &FILE, report.files.iter().map(|row| (row.file.path.as_path(), &row.file))),
     }
 }
 

@@ -10,7 +10,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use toolbox::fragment::filesystem::{self, Listed, Unmapped};
 use toolbox::fragment::{Counts, Failures, FileReport, HISTOGRAM_BUCKETS, Media, Outcome, Ranking, Totals, Volume};
+
+/// The method of a scan that went through directories.
+pub(super) const WALK: &str = "walk";
+
+/// A file that is listed.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// What is known of it. The path is empty where it has no name.
+    pub(super) file: FileReport,
+    /// The inode number of a file that has no name below the mount that was asked for.
+    pub(super) nameless: Option<u64>,
+}
 
 /// The answer, before it is rendered.
 #[derive(Debug)]
@@ -18,7 +31,7 @@ pub(super) struct Report {
     /// Whether it was cut short.
     pub(super) partial: bool,
     /// The files to list, first rank first.
-    pub(super) files: Vec<FileReport>,
+    pub(super) files: Vec<Row>,
     /// Sums over all files.
     pub(super) totals: Totals,
     /// Files by number of fragments.
@@ -37,6 +50,25 @@ pub(super) struct Report {
     pub(super) elapsed: Duration,
     /// Workers at work, at most.
     pub(super) threads: usize,
+    /// How the files were found.
+    pub(super) method: String,
+    /// Files that cannot reach the list, and were not asked how they lie.
+    pub(super) unmapped: Unmapped,
+}
+
+impl Row {
+    fn of(listed: Listed, volume: &Arc<Volume>) -> Self {
+        let nameless = listed.path.is_none().then_some(listed.inode);
+        let file = FileReport {
+            path: listed.path.unwrap_or_default(),
+            size_bytes: listed.size_bytes,
+            allocated_bytes: listed.allocated_bytes,
+            links: listed.links,
+            layout: listed.layout,
+            volume: Arc::clone(volume),
+        };
+        Self { file, nameless }
+    }
 }
 
 impl Report {
@@ -50,12 +82,34 @@ impl Report {
             histogram: ranking.histogram,
             over_limit: ranking.over_limit,
             directories,
-            files: ranking.into_sorted(),
+            files: ranking.into_sorted().into_iter().map(|file| Row { file, nameless: None }).collect(),
             counts: outcome.counts,
             failures: outcome.failures,
             volumes: outcome.volumes,
             elapsed: outcome.elapsed,
             threads: outcome.threads,
+            method: WALK.to_owned(),
+            unmapped: Unmapped::default(),
+        }
+    }
+
+    /// Takes over what the records of a whole file system have told.
+    pub(super) fn of_file_system(report: filesystem::Report) -> Self {
+        let counts = Counts { files: report.totals.files, small: report.small, ..Counts::default() };
+        Self {
+            partial: report.stopped,
+            files: report.files.into_iter().map(|listed| Row::of(listed, &report.volume)).collect(),
+            totals: report.totals,
+            histogram: report.histogram,
+            directories: Vec::new(),
+            counts,
+            failures: report.failures,
+            over_limit: report.over_limit,
+            volumes: vec![report.volume],
+            elapsed: report.elapsed,
+            threads: report.threads,
+            method: report.method.to_string(),
+            unmapped: report.unmapped,
         }
     }
 
