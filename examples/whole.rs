@@ -10,7 +10,8 @@ fn main() {
     for mount in std::env::args_os().skip(1) {
         match scan(mount.as_ref(), &Request::default(), &mut |_| {}) {
             Ok(report) => {
-                println!("{} files by {} in {:?}", report.totals.files, report.method, report.elapsed);
+                let (elapsed, naming) = (report.elapsed, report.naming);
+                println!("{} files by {} in {elapsed:?}, names {naming:?}", report.totals.files, report.method);
                 for file in &report.files {
                     match &file.path {
                         Some(path) => println!("{:8}  {}", file.layout.fragments, path.display()),

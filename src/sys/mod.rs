@@ -15,6 +15,8 @@ pub mod btrfs;
 pub mod directory;
 #[cfg(feature = "fragment")]
 pub mod extents;
+#[cfg(feature = "fragment")]
+pub mod handle;
 pub mod metadata;
 pub mod mounts;
 pub mod usage;

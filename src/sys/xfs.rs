@@ -1,8 +1,7 @@
-//! What XFS can be asked: the geometry of the volume, its inodes in bulk, and one file by its inode number.
+//! What XFS can be asked: the geometry of the volume, and its inodes in bulk.
 //!
 //! `BULKSTAT` (the fifth version, Linux 5.3) hands out a thousand inodes a call, in the order in which they lie,
-//! group by group, with the number of extents of each. It wants `CAP_SYS_ADMIN`; opening by handle wants
-//! `CAP_DAC_READ_SEARCH`.
+//! group by group, with the number of extents of each. It wants `CAP_SYS_ADMIN`.
 //!
 //! # Safety
 //!
@@ -12,7 +11,7 @@
 
 use super::{check, retry};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// `_IOR('X', 126, struct xfs_fsop_geom)`, the fifth version of the structure.
 const XFS_IOC_FSGEOMETRY: libc::Ioctl = 0x8100_587E_u32 as libc::Ioctl;
@@ -179,39 +178,6 @@ fn parse(record: &[u8], wide: bool) -> Option<Inode> {
         allocated_bytes: word(record, 16)?.saturating_mul(block_bytes),
         extents: if wide { word(record, 136)? } else { u64::from(half(record, 116)?) },
     })
-}
-
-/// A `struct file_handle` with the twelve bytes that XFS puts in it.
-#[repr(C)]
-struct Handle {
-    bytes: u32,
-    kind: i32,
-    inode: [u8; 8],
-    generation: [u8; 4],
-}
-
-const _: () = assert!(size_of::<Handle>() == 20);
-
-/// Inode and generation, in the 64-bit form of XFS.
-const XFS_HANDLE_KIND: i32 = 0x81;
-
-/// Opens a regular file of the volume that `mount` is on by its inode, for asking about its extents.
-///
-/// # Errors
-/// The kernel's error: `EPERM` without the right to open by handle, `ESTALE` when the file is gone.
-pub fn open_by_inode(mount: impl AsFd, number: u64, generation: u32) -> io::Result<OwnedFd> {
-    let descriptor = mount.as_fd().as_raw_fd();
-    let mut handle =
-        Handle { bytes: 12, kind: XFS_HANDLE_KIND, inode: number.to_ne_bytes(), generation: generation.to_ne_bytes() };
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOATIME | libc::O_NOCTTY | libc::O_CLOEXEC;
-    let opened = retry(|| {
-        let handle = std::ptr::from_mut(&mut handle);
-        // SAFETY: the kernel reads the head and the twelve bytes that the head announces; the call writes nothing.
-        let opened = unsafe { libc::syscall(libc::SYS_open_by_handle_at, descriptor, handle, flags) };
-        check(opened as libc::c_int)
-    })?;
-    // SAFETY: the kernel just returned this descriptor and nobody else knows it yet.
-    Ok(unsafe { OwnedFd::from_raw_fd(opened) })
 }
 
 #[cfg(test)]

@@ -1,1 +1,3 @@
-//! Empty for the moment.
+//! Tests of the runtime library as a program sees it.
+
+mod filesystem;

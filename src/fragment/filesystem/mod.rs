@@ -38,7 +38,8 @@ use super::volume::{Kind, Volume, Volumes};
 use crate::sys::directory;
 use crate::sys::metadata::{self, Device, Metadata};
 use crew::Watch;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -282,12 +283,9 @@ impl Job<'_> {
     /// The kept files with their names.
     fn list(&self, mut tally: Tally, tick: &mut dyn FnMut()) -> (Tally, Vec<Listed>) {
         let ranked = std::mem::take(&mut tally.top).into_sorted();
-        let mut inodes: Vec<_> = ranked.iter().map(|ranked| ranked.file.inode).collect();
-        inodes.sort_unstable();
         let mut names = match self.target.volume.kind {
-            _ if inodes.is_empty() => HashMap::new(),
-            Kind::Btrfs => btrfs::names(self.target, &inodes, self.watch),
-            _ => names::resolve(self.target, &inodes, self.threads, self.watch, tick),
+            Kind::Btrfs => btrfs::names(self.target, &ranked, self.watch),
+            _ => names::resolve(self, &ranked, tick),
         };
         let mut measurer = Measurer::default();
         let mut listed = |ranked: &Ranked| {
@@ -357,6 +355,14 @@ impl<'scan> Target<'scan> {
 
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+
+    /// The path of `below`, relative to the mount, if what is seen there is this file.
+    fn path_of(&self, inode: u64, below: &[u8]) -> Option<PathBuf> {
+        let path = names::join(self.path.as_os_str().as_bytes(), below);
+        let found = metadata::of_path(&path, false).ok()?;
+        let is_it = (found.device, found.inode) == (self.device(), inode);
+        is_it.then(|| PathBuf::from(OsStr::from_bytes(&path)))
     }
 
     fn threads(&self) -> usize {

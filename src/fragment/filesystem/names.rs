@@ -1,17 +1,21 @@
-//! Names for inode numbers: a walk that only lists.
+//! Names for inode numbers.
 //!
-//! Inodes do not know their names. So once it is known which few files are to be shown, directories are listed, on
-//! several threads, and every entry's inode number is compared with those few; nothing is opened but directories,
-//! nothing is asked of a file but of those that match, and the walk ends when all have been found. Of a file's several
-//! names the one that is met first is taken.
+//! Inodes do not know their names. So once it is known which few files are to be shown, they are looked for: first in the
+//! kernel's own cache of names, which has those that were used of late; then by a walk that only lists. Directories are
+//! read on several threads, and every entry's inode number is compared with those few; nothing is opened but
+//! directories, nothing is asked of a file but of those that match, and the walk ends when all have been found. Of a
+//! file's several names the one that is met first is taken.
 //!
-//! It enters no other mount, so that it cannot take a file of another file system for one of this; and what it finds is
-//! checked by `stat`. A file that it does not find has no name below the mount: it lies under another mount, outside
-//! the part of the file system that is mounted here, or has been removed meanwhile.
+//! The walk enters no other mount, so that it cannot take a file of another file system for one of this, and whatever is
+//! found is checked by `stat`. A file that is not found has no name below the mount: it lies under another mount,
+//! outside the part of the file system that is mounted here, or has been removed meanwhile.
 
-use super::Target;
+use super::super::volume;
 use super::crew::{self, Watch};
+use super::tally::{File, Ranked};
+use super::{Job, Target};
 use crate::sys::directory::{self, Entry, Kind, Records};
+use crate::sys::handle::Handle;
 use crate::sys::metadata;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -20,30 +24,50 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Finds a name for each of the inodes, which are in order; those without one are left out.
-pub(super) fn resolve(
-    target: &Target<'_>,
-    inodes: &[u64],
-    threads: usize,
-    watch: &Watch<'_>,
-    tick: &mut dyn FnMut(),
-) -> HashMap<u64, PathBuf> {
-    let top = target.path.as_os_str().as_bytes();
+/// With more files than this the cache of names is not asked one by one; a walk finds them all at once.
+const FEW: usize = 256;
+
+/// Finds a name for each of the files; those without one are left out.
+pub(super) fn resolve(job: &Job<'_>, ranked: &[Ranked], tick: &mut dyn FnMut()) -> HashMap<u64, PathBuf> {
+    let found = if ranked.len() <= FEW { cached(job.target, ranked) } else { HashMap::new() };
+    let mut inodes: Vec<_> = ranked.iter().map(|ranked| ranked.file.inode).collect();
+    inodes.retain(|inode| !found.contains_key(inode));
+    inodes.sort_unstable();
+    if inodes.is_empty() || job.watch.stopped() {
+        return found;
+    }
+    let missing = inodes.len();
+    let top = job.target.path.as_os_str().as_bytes();
     let walk = Walk {
-        target,
+        target: job.target,
         inodes,
-        watch,
-        mounts: target.mounts_below(),
-        state: Mutex::new(State { waiting: vec![top.into()], ..State::default() }),
+        watch: job.watch,
+        mounts: job.target.mounts_below(),
+        state: Mutex::new(State { waiting: vec![top.into()], missing, found, ..State::default() }),
         changed: Condvar::new(),
     };
-    crew::run(threads, tick, || walk.work());
+    crew::run(job.threads, tick, || walk.work());
     walk.state.into_inner().unwrap_or_else(PoisonError::into_inner).found
+}
+
+/// Names from the kernel's cache of names.
+fn cached(target: &Target<'_>, ranked: &[Ranked]) -> HashMap<u64, PathBuf> {
+    let name = |file: &File| {
+        let handle = match target.volume.kind {
+            volume::Kind::Xfs => Handle::of_xfs(file.inode, file.generation),
+            _ => Handle::of_ext(u32::try_from(file.inode).ok()?, file.generation),
+        };
+        let path = handle.cached_path(target.descriptor()).ok()?;
+        let below = path.strip_prefix(&target.real).ok()?;
+        target.path_of(file.inode, below.as_os_str().as_bytes())
+    };
+    ranked.iter().filter_map(|ranked| Some((ranked.file.inode, name(&ranked.file)?))).collect()
 }
 
 struct Walk<'scan> {
     target: &'scan Target<'scan>,
-    inodes: &'scan [u64],
+    /// What is looked for, in order.
+    inodes: Vec<u64>,
     watch: &'scan Watch<'scan>,
     /// Directories that something else is mounted on, as this walk spells them.
     mounts: HashSet<Box<[u8]>>,
@@ -58,6 +82,7 @@ struct State {
     /// Workers with a directory in hand, and workers that wait for one.
     busy: usize,
     idle: usize,
+    missing: usize,
     found: HashMap<u64, PathBuf>,
 }
 
@@ -93,7 +118,7 @@ impl Walk<'_> {
             self.changed.notify_all();
         }
         loop {
-            let over = self.watch.stopped() || state.found.len() >= self.inodes.len();
+            let over = self.watch.stopped() || state.missing == 0;
             match state.waiting.pop() {
                 Some(directory) if !over => {
                     state.busy += 1;
@@ -144,7 +169,10 @@ impl Walk<'_> {
         let is_it = |found: &metadata::Metadata| (found.device, found.inode) == (self.target.device(), entry.inode);
         if really.is_ok_and(|found| is_it(&found)) {
             let path = PathBuf::from(OsStr::from_bytes(&join(directory, entry.name.to_bytes())));
-            self.lock().found.entry(entry.inode).or_insert(path);
+            let mut state = self.lock();
+            if state.found.insert(entry.inode, path).is_none() {
+                state.missing -= 1;
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct File {
     pub(super) inode: u64,
+    /// Tells it from earlier inodes of the same number; 0 on btrfs, where nobody asks.
+    pub(super) generation: u32,
     pub(super) size_bytes: u64,
     pub(super) allocated_bytes: u64,
     pub(super) links: u32,
@@ -139,7 +141,7 @@ mod tests {
 
     fn file(inode: u64, fragments: u64) -> File {
         let layout = Layout { fragments, extents: fragments, ..Layout::unopened(1) };
-        File { inode, size_bytes: 4096, allocated_bytes: 4096, links: 1, layout }
+        File { inode, generation: 0, size_bytes: 4096, allocated_bytes: 4096, links: 1, layout }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::super::ranking::Key;
 use super::super::top::Top;
 use super::tally::{File, Tally};
 use super::{Job, Method, Refusal, crew};
+use crate::sys::handle::Handle;
 use crate::sys::metadata::Metadata;
 use crate::sys::xfs::{self, Bulk, Inode};
 use std::cmp::Reverse;
@@ -152,8 +153,8 @@ impl<'scan> Worker<'scan> {
     fn map(&mut self, inode: &Inode) -> Result<Layout, Cause> {
         let target = self.job.target;
         let told = |error: &std::io::Error| Cause::of(error, "xfs");
-        let opened = xfs::open_by_inode(target.descriptor(), inode.number, inode.generation);
-        let opened = opened.map_err(|error| told(&error))?;
+        let handle = Handle::of_xfs(inode.number, inode.generation);
+        let opened = handle.open(target.descriptor()).map_err(|error| told(&error))?;
         let metadata = Metadata { inode: inode.number, mode: inode.mode, ..target.metadata };
         let asked = self.measurer.layout(opened.as_fd(), &metadata, &target.volume, false, || {});
         asked.map_err(|error| told(&error))
@@ -172,6 +173,7 @@ fn layout_by_count(inode: &Inode) -> Option<Layout> {
 fn file(inode: &Inode, layout: Layout) -> File {
     File {
         inode: inode.number,
+        generation: inode.generation,
         size_bytes: inode.size_bytes,
         allocated_bytes: inode.allocated_bytes,
         links: inode.links,

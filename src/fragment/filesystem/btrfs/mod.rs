@@ -18,15 +18,12 @@ use super::super::extent::Extent;
 use super::super::failure::Cause;
 use super::super::fold::Fold;
 use super::crew::{self, Watch};
-use super::tally::{File, Tally};
+use super::tally::{File, Ranked, Tally};
 use super::{Job, Method, Refusal, Target};
 use crate::sys::btrfs::{FIRST_INODE, Item, Key, LAST_INODE, Search};
-use crate::sys::metadata;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -159,8 +156,11 @@ impl Worker<'_> {
         let target = self.job.target;
         let ideal = target.volume.ideal(fold.mapped_bytes(), false, target.descriptor());
         let layout = fold.finish(ideal);
-        let items::Inode { size_bytes, allocated_bytes, links, .. } = inode;
-        self.tally.file(&File { inode: number, size_bytes, allocated_bytes, links, layout });
+        let items::Inode { size_bytes, links, .. } = inode;
+        // `stat` rounds up, where data lie in the tree.
+        let block_bytes = target.volume.block_bytes.max(1);
+        let allocated_bytes = inode.allocated_bytes.div_ceil(block_bytes).saturating_mul(block_bytes);
+        self.tally.file(&File { inode: number, generation: 0, size_bytes, allocated_bytes, links, layout });
     }
 }
 
@@ -179,10 +179,10 @@ pub(in super::super) fn exact(file: BorrowedFd<'_>, inode: u64, mut visit: impl 
 }
 
 /// Names of the inodes; those that have none below the mount are left out.
-pub(super) fn names(target: &Target<'_>, inodes: &[u64], watch: &Watch<'_>) -> HashMap<u64, PathBuf> {
+pub(super) fn names(target: &Target<'_>, ranked: &[Ranked], watch: &Watch<'_>) -> HashMap<u64, PathBuf> {
     let mut climb = Climb { target, search: Search::new(0) };
-    let alive = inodes.iter().take_while(|_| !watch.stopped());
-    alive.filter_map(|&inode| Some((inode, climb.path_of(inode)?))).collect()
+    let inodes = ranked.iter().map(|ranked| ranked.file.inode).take_while(|_| !watch.stopped());
+    inodes.filter_map(|inode| Some((inode, climb.path_of(inode)?))).collect()
 }
 
 /// Climbs from a file to the directory that is mounted.
@@ -207,12 +207,8 @@ impl Climb<'_> {
                 return None;
             }
         }
-        let top = self.target.path.as_os_str().as_bytes();
-        let down = components.iter().rev();
-        let path = down.fold(Box::from(top), |path: Box<[u8]>, name| super::names::join(&path, name));
-        let found = metadata::of_path(&path, false).ok()?;
-        let is_it = (found.device, found.inode) == (self.target.device(), inode);
-        is_it.then(|| PathBuf::from(OsStr::from_bytes(&path)))
+        let below: Vec<_> = components.iter().rev().map(Vec::as_slice).collect();
+        self.target.path_of(inode, &below.join(&b'/'))
     }
 
     fn names_of(&mut self, inode: u64) -> Vec<(u64, Vec<u8>)> {

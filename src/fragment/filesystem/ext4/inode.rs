@@ -35,6 +35,8 @@ pub(super) struct Inode<'table> {
     pub(super) allocated_bytes: u64,
     /// Number of names.
     pub(super) links: u32,
+    /// Tells it from earlier inodes of the same number.
+    pub(super) generation: u32,
     /// What `root` is.
     pub(super) form: Form,
     /// The root of the map, or the first of the data.
@@ -59,10 +61,14 @@ pub(super) fn parse<'table>(superblock: &Superblock, number: u32, bytes: &'table
         _ if flags & FLAG_EXTENTS != 0 => Form::Extents,
         _ => Form::Blocks,
     };
+    let size_bytes = u64::from(u32_at(core, 0x4)) | u64::from(u32_at(core, 0x6C)) << 32;
+    // `stat` counts data inside the inode as if they took sectors of their own.
+    let inline_bytes = if form == Form::Inline { size_bytes.div_ceil(512).saturating_mul(512) } else { 0 };
     Some(Inode {
-        size_bytes: u64::from(u32_at(core, 0x4)) | u64::from(u32_at(core, 0x6C)) << 32,
-        allocated_bytes: blocks.saturating_mul(unit),
+        size_bytes,
+        allocated_bytes: blocks.saturating_mul(unit).saturating_add(inline_bytes),
         links: u32::from(links),
+        generation: u32_at(core, 0x64),
         form,
         root: core[0x28..].first_chunk::<ROOT_BYTES>()?,
     })
@@ -94,7 +100,7 @@ mod tests {
     fn files_and_their_forms() {
         assert_eq!(check(12, &[]), Some((5000, 8192, Form::Blocks)));
         assert_eq!(check(12, &[(0x20, 0x8_0000)]), Some((5000, 8192, Form::Extents)));
-        assert_eq!(check(12, &[(0x20, 0x1008_0000), (0x1C, 0)]), Some((5000, 0, Form::Inline)));
+        assert_eq!(check(12, &[(0x20, 0x1008_0000), (0x1C, 0)]), Some((5000, 5120, Form::Inline)));
         assert_eq!(check(12, &[(0x20, 0xC_0000)]), Some((5000, 16 * 4096, Form::Extents)), "counted in blocks");
         assert_eq!(check(12, &[(0x6C, 1)]), Some(((1 << 32) + 5000, 8192, Form::Blocks)));
     }

@@ -91,6 +91,8 @@ impl<'image, R: ReadAt + ?Sized> Mapper<'image, R> {
     #[inline]
     pub(super) fn map(&mut self, inode: &Inode<'_>, fold: &mut Fold) -> Result<(), Cause> {
         match inode.form {
+            // A file that was cut to nothing keeps the form.
+            Form::Inline if inode.size_bytes == 0 => Ok(()),
             Form::Inline => {
                 let length = inode.size_bytes;
                 fold.push(&Extent { length, disk_length: length, flags: Flags::INLINE, ..Extent::default() });
@@ -256,7 +258,7 @@ mod tests {
         whole[..root.len()].copy_from_slice(root);
         let superblock = Superblock::parse(&superblock(&[]), 1 << 40).unwrap();
         let (budget, mut fold) = (Budget::new(budget), Fold::new(Cost::default()));
-        let inode = Inode { size_bytes: 20, allocated_bytes: 0, links: 1, form, root: &whole };
+        let inode = Inode { size_bytes: 20, allocated_bytes: 0, links: 1, generation: 0, form, root: &whole };
         Mapper::new(&image[..], &superblock, &budget).map(&inode, &mut fold)?;
         Ok(fold.finish(1))
     }

@@ -228,6 +228,7 @@ impl Worker<'_> {
 fn file(number: u32, inode: &Inode<'_>, layout: Layout) -> File {
     File {
         inode: u64::from(number),
+        generation: inode.generation,
         size_bytes: inode.size_bytes,
         allocated_bytes: inode.allocated_bytes,
         links: inode.links,
