@@ -1,1 +1,3 @@
-//! Empty for the moment.
+//! Sessions with the tool: the command, what it prints, and its exit code.
+
+mod live;

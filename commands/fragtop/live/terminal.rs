@@ -212,3 +212,18 @@ fn read(events: &Sender<Event>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_anywhere_gives_the_terminal_back_and_ends_the_drawing() {
+        give_back_on_panic();
+        let panicked = std::thread::spawn(|| panic!("before the terminal is taken")).join();
+        assert!(panicked.is_err() && !PANICKED.load(SeqCst), "a panic is the view's business only while it lasts");
+        TAKEN.store(true, SeqCst);
+        let panicked = std::thread::spawn(|| panic!("while it is taken")).join();
+        assert!(panicked.is_err() && PANICKED.load(SeqCst) && !TAKEN.load(SeqCst));
+    }
+}
