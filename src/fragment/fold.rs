@@ -27,7 +27,7 @@ pub struct Layout {
     pub exact: bool,
     /// The fewest runs that this file system could have used for a file like this.
     pub ideal: u64,
-    /// Estimated extra time for reading the file, over the ideal layout ([`super::cost`]).
+    /// Estimated extra time for reading the file, over the ideal layout ([`Cost`]).
     pub excess_ns: u64,
     /// Bytes of the file that have a place, holes left out.
     pub mapped_bytes: u64,

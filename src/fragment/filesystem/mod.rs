@@ -1,14 +1,14 @@
 //! Every file of a whole file system, ranked at metadata speed: from the file system's own records, without opening
 //! the files and without walking the tree.
 //!
-//! - **ext2, ext3, ext4** ([`ext4`]): the inode tables and the blocks of the extent trees are read from the block
+//! - **ext2, ext3, ext4** (`ext4`): the inode tables and the blocks of the extent trees are read from the block
 //!   device, whose cache is the one that the mounted file system keeps its metadata in.
-//! - **XFS** ([`xfs`]): `BULKSTAT` tells every inode with its number of extents; only files whose extents are enough
+//! - **XFS** (`xfs`): `BULKSTAT` tells every inode with its number of extents; only files whose extents are enough
 //!   to reach the top are asked how they lie.
-//! - **btrfs** ([`btrfs`]): the tree of the subvolume is searched from end to end, which also tells how much of the
+//! - **btrfs** (`btrfs`): the tree of the subvolume is searched from end to end, which also tells how much of the
 //!   volume compressed extents take.
 //!
-//! Names are looked up in the end, and only for the files that are kept ([`names`]).
+//! Names are looked up in the end, and only for the files that are kept (`names`).
 //!
 //! What is counted is the file system, not the mount: files that have no name below it too, be it that they lie under
 //! another mount or outside the directory that is mounted; on btrfs, the one subvolume that is mounted. A file is one
