@@ -155,13 +155,15 @@ impl Volume {
     }
 
     /// How a file lies, where what `stat` says of it is enough: a file with no more than one block allocated cannot be in
-    /// two pieces. (One with nothing allocated may still have its data inside the inode, and is asked.)
+    /// two pieces. One with nothing allocated may still have its data inside the inode, and an empty one's block may
+    /// hold attributes; both are asked. (What is left is a file that is all hole and has a block of attributes: it
+    /// counts as one piece here, and as none when it is opened.)
     #[must_use]
     #[inline]
     pub fn layout_unopened(&self, metadata: &Metadata) -> Option<Layout> {
         let allocated = metadata.allocated_bytes;
         let trusted = matches!(self.kind, Kind::Ext | Kind::Xfs | Kind::Btrfs);
-        let known = allocated <= self.block_bytes && (allocated > 0 || metadata.size_bytes == 0);
+        let known = allocated <= self.block_bytes && (allocated > 0) == (metadata.size_bytes > 0);
         (trusted && known).then(|| Layout::unopened(allocated))
     }
 
