@@ -8,9 +8,10 @@
 //! Every call passes terminated strings and plain structs that outlive it, and borrows its descriptors.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -154,4 +155,51 @@ pub(crate) fn block_opens(directory: &Path, of_directories: bool) -> io::Result<
     // SAFETY: a borrowed descriptor, numbers, and a terminated string.
     check(unsafe { libc::fanotify_mark(group.as_raw_fd(), libc::FAN_MARK_ADD, mask, libc::AT_FDCWD, path.as_ptr()) })?;
     Ok(group)
+}
+
+/// Shows a file or directory in a second place.
+pub(crate) fn bind(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (terminated(from), terminated(to));
+    // SAFETY: two terminated strings; a bind mount takes neither type nor options.
+    let bound =
+        unsafe { libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null()) };
+    check(bound).map(drop)
+}
+
+/// Notes the names of what is opened in one directory.
+#[derive(Debug)]
+pub(crate) struct Opens(File);
+
+impl Opens {
+    pub(crate) fn watch(directory: &Path) -> io::Result<Self> {
+        let path = terminated(directory);
+        // SAFETY: a flag.
+        let watch = check(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
+        // SAFETY: the kernel just returned it.
+        let watch = unsafe { File::from_raw_fd(watch as i32) };
+        // SAFETY: a borrowed descriptor and a terminated string.
+        check(unsafe { libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr(), libc::IN_OPEN) })?;
+        Ok(Self(watch))
+    }
+
+    /// What was opened so far, the directory itself left out.
+    pub(crate) fn names(mut self) -> io::Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        let mut events = vec![0; 64 << 10];
+        loop {
+            let filled = match self.0.read(&mut events) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(names),
+                filled => filled?,
+            };
+            let mut rest = &events[..filled];
+            // `struct inotify_event`: the length of the name at 12, the name at 16, padded with NULs.
+            while let Some(length) = rest.get(12..16) {
+                let length = u32::from_ne_bytes(length.try_into().expect("four bytes")) as usize;
+                let name = String::from_utf8_lossy(&rest[16..16 + length]);
+                names.insert(name.trim_end_matches('\0').to_owned());
+                rest = &rest[16 + length..];
+            }
+            names.remove("");
+        }
+    }
 }
