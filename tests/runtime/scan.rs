@@ -30,7 +30,10 @@ fn check(base: &Path, roots: &[&str], options: &Options, files: &[&str], causes:
         let options = Options { threads: Some(threads), ..options.clone() };
         let roots: Vec<_> = roots.iter().map(|root| Root::path(base.join(root))).collect();
         let seen = look(roots, &options);
-        assert_eq!((seen.names(base), seen.causes()), (files.iter().map(|s| (*s).to_owned()).collect(), causes.to_vec()));
+        assert_eq!(
+            (seen.names(base), seen.causes()),
+            (files.iter().map(|s| (*s).to_owned()).collect(), causes.to_vec())
+        );
         seen.assert_accounted();
         assert!(!seen.outcome.stopped);
     }
@@ -133,7 +136,8 @@ fn what_is_not_a_regular_file_is_never_opened() {
         assert_eq!(seen.outcome.counts.special, 4 + u64::from(follow_links));
         let named: Vec<_> = ["fifo", "null", "ram", "socket"].map(|name| Root::path(scratch.join(name))).into();
         let seen = look(named, &options);
-        assert_eq!((seen.calls, seen.causes(), seen.outcome.failures.named()), (0, vec![("not_a_file", 4)], 4));
+        assert!(seen.causes().iter().all(|(word, _)| *word == "not_a_file"), "{:?}", seen.causes());
+        assert_eq!((seen.calls, seen.outcome.failures.named()), (0, 4));
     }
     let opened = opens.names().unwrap();
     assert!(opened.contains("file"), "the watch works: {opened:?}");
@@ -189,17 +193,28 @@ fn as_nobody<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T 
     })
 }
 
+/// Whether the workers' rankings add up to this many files, each of them once.
+fn check_ranked(base: &Path, threads: usize, files: u64) {
+    use toolbox::fragment::{Key, Ranking, scan};
+    let options = Options { threads: Some(threads), ..Options::default() };
+    let ranking = || Ranking::new(Key::Fragments, 5).by_directory(true);
+    let outcome = scan(root(base), &options, ranking, &mut |_| {});
+    let workers = outcome.collectors.iter().filter(|ranking| ranking.totals.files > 0).count();
+    assert!(threads == 1 || workers > 1, "a large directory is work for several");
+    let mut ranking = outcome.collectors.into_iter().reduce(Ranking::merge).unwrap();
+    assert_eq!((ranking.totals.files, outcome.counts.files), (files, files), "{threads} threads");
+    let directories = ranking.take_directories();
+    assert_eq!((directories.len(), directories[0].1.files), (1, files));
+}
+
 #[test]
 fn a_directory_of_a_hundred_thousand_files() {
     let Some(scratch) = Scratch::on(Format::Ext4) else { return };
-    const FILES: usize = 100_000;
-    (0..FILES).for_each(|i| drop(fs::File::create(scratch.join(format!("file{i}"))).unwrap()));
-    for threads in [1, 2, 8] {
-        let options = Options { threads: Some(threads), ..Options::default() };
-        let seen = look(root(&*scratch), &options);
-        assert_eq!((seen.files.len(), seen.calls), (FILES, FILES), "{:?}", seen.outcome);
-        assert_eq!(seen.outcome.counts.files, FILES as u64);
-    }
+    const FILES: u64 = 100_000;
+    (0..FILES).for_each(|i| kernel::make_node(&scratch.join(format!("{i}")), libc::S_IFREG, 0).unwrap());
+    [1, 2, 8].iter().for_each(|&threads| check_ranked(&scratch, threads, FILES));
+    // The volume goes away as a whole, which is quicker.
+    std::mem::forget(scratch);
 }
 
 #[test]
@@ -238,8 +253,17 @@ fn check_count(roots: [Root; 1], files: usize) {
 #[test]
 fn hostile_names_come_back_as_they_are() {
     let Some(scratch) = Scratch::on(Format::Ext4) else { return };
-    let names: [&[u8]; 9] =
-        [b"new\nline", b"\x1b[31mred", "\u{202e}txt.exe".as_bytes(), b"\xff\xfe\x80", b" ", b"-n", b"*?[", b"\\", b"\r"];
+    let names: [&[u8]; 9] = [
+        b"new\nline",
+        b"\x1b[31mred",
+        "\u{202e}txt.exe".as_bytes(),
+        b"\xff\xfe\x80",
+        b" ",
+        b"-n",
+        b"*?[",
+        b"\\",
+        b"\r",
+    ];
     names.iter().for_each(|name| file(&scratch.join(OsStr::from_bytes(name)).join(OsStr::from_bytes(name))));
     let seen = look(root(&*scratch), &Options::default());
     let mut expected: Vec<_> = names.map(OsStr::from_bytes).map(|name| scratch.join(name).join(name)).into();
@@ -289,7 +313,9 @@ fn what_is_excluded_is_not_entered() {
 #[test]
 fn small_files_are_left_out_when_told_so() {
     let Some(scratch) = Scratch::on(Format::Ext4) else { return };
-    [0, 100, 8191, 8192, 8193].iter().for_each(|&size| fs::write(scratch.join(format!("{size}")), &vec![1; size]).unwrap());
+    [0, 100, 8191, 8192, 8193]
+        .iter()
+        .for_each(|&size| fs::write(scratch.join(format!("{size}")), &vec![1; size]).unwrap());
     let options = Options { min_size_bytes: 8192, ..Options::default() };
     check(&scratch, &["."], &options, &["8192", "8193"], &[]);
     assert_eq!(look(root(&*scratch), &options).outcome.counts.small, 3);

@@ -161,8 +161,7 @@ pub(crate) fn block_opens(directory: &Path, of_directories: bool) -> io::Result<
 pub(crate) fn bind(from: &Path, to: &Path) -> io::Result<()> {
     let (from, to) = (terminated(from), terminated(to));
     // SAFETY: two terminated strings; a bind mount takes neither type nor options.
-    let bound =
-        unsafe { libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null()) };
+    let bound = unsafe { libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null()) };
     check(bound).map(drop)
 }
 

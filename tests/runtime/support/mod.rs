@@ -49,7 +49,7 @@ impl Format {
         match self {
             Self::Ext2 => &["-q", "-F", "-b", "4096", "-N", "4000"],
             Self::Ext3 => &["-q", "-F", "-b", "4096", "-N", "4000", "-J", "size=4"],
-            Self::Ext4 => &["-q", "-F", "-b", "4096", "-O", "inline_data", "-N", "200000"],
+            Self::Ext4 => &["-q", "-F", "-b", "4096", "-O", "inline_data,^has_journal", "-N", "200000"],
             Self::Xfs => &["-q", "-f", "-m", "reflink=1,rmapbt=1"],
             Self::Btrfs => &["-q", "-f", "-m", "single", "-d", "single"],
         }
@@ -93,7 +93,9 @@ fn make_image(format: Format) -> Result<Image, String> {
     let image = fs::File::create(&file).and_then(|image| image.set_len(format.size_bytes()));
     image.and_then(|()| fs::create_dir_all(&point)).map_err(|error| error.to_string())?;
     run(Command::new(format!("mkfs.{}", format.name())).args(format.arguments()).arg(&file))?;
-    run(Command::new("mount").args(["-t", format.name(), "-o", "loop"]).arg(&file).arg(&point))?;
+    let options =
+        if format == Format::Xfs || format == Format::Btrfs { "loop" } else { "loop,nobarrier,noinit_itable" };
+    run(Command::new("mount").args(["-t", format.name(), "-o", options]).arg(&file).arg(&point))?;
     // The loop device holds on to it.
     fs::remove_file(&file).map_err(|error| error.to_string())?;
     let source = run(Command::new("findmnt").args(["-n", "-o", "SOURCE", "--target"]).arg(&point))?;
