@@ -98,23 +98,23 @@ pub struct Volume {
     pub mount: Option<Mount>,
     /// Whether it has answered that it has no extents.
     refused: AtomicBool,
-    /// How many of its files in a row did not answer in time.
+    /// How many places in a row were given up for not answering in time.
     pub(super) silence: Silence,
     longest_run: OnceLock<u64>,
 }
 
-/// So many files in a row that do not answer, and nothing more is expected from where they lie.
+/// So many in a row that do not answer, and nothing more is expected from where they lie.
 const SILENCES_ENOUGH: u32 = 3;
 
-/// Files in one place that did not answer, since the last that did.
+/// How many in one place did not answer, since the last that did.
 #[derive(Debug, Default)]
 pub(super) struct Silence(AtomicU32);
 
 // Relaxed throughout: a worker that sees the count late waits for one file more, or one less.
 impl Silence {
-    /// One more.
-    pub(super) fn note(&self) {
-        self.0.fetch_add(1, Relaxed);
+    /// One more; whether with that it is enough.
+    pub(super) fn note(&self) -> bool {
+        self.0.fetch_add(1, Relaxed) + 1 == SILENCES_ENOUGH
     }
 
     /// One has answered. Reads before it writes, so that workers do not take the line from each other for nothing.

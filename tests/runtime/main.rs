@@ -8,4 +8,5 @@ mod property;
 mod scan;
 mod silent;
 mod support;
+mod trouble;
 mod truth;

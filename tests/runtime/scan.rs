@@ -1,7 +1,7 @@
 //! What a scan finds, what it leaves alone, and what it says of the rest.
 
 use crate::support::kernel::{self, Opens};
-use crate::support::{Format, Scratch, filefrag, image, look, within};
+use crate::support::{DATA, Format, Scratch, file, filefrag, image, look, within};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -11,14 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use toolbox::fragment::{Cause, Matcher, Options, Root, State};
-
-/// Two blocks, so that a file has to be opened to be counted.
-const DATA: [u8; 8192] = [b'x'; 8192];
-
-fn file(path: &Path) {
-    fs::create_dir_all(path.parent().expect("a file has a directory")).unwrap();
-    fs::write(path, DATA).unwrap();
-}
 
 fn root(path: impl Into<PathBuf>) -> [Root; 1] {
     [Root::path(path)]
@@ -315,7 +307,7 @@ fn small_files_are_left_out_when_told_so() {
     let Some(scratch) = Scratch::on(Format::Ext4) else { return };
     [0, 100, 8191, 8192, 8193]
         .iter()
-        .for_each(|&size| fs::write(scratch.join(format!("{size}")), &vec![1; size]).unwrap());
+        .for_each(|&size| fs::write(scratch.join(format!("{size}")), vec![1; size]).unwrap());
     let options = Options { min_size_bytes: 8192, ..Options::default() };
     check(&scratch, &["."], &options, &["8192", "8193"], &[]);
     assert_eq!(look(root(&*scratch), &options).outcome.counts.small, 3);

@@ -56,24 +56,27 @@ struct Above {
     volume: Arc<Volume>,
     /// What is above it, kept only where links are followed and may lead back.
     above: Option<Arc<Above>>,
-    /// How many of its entries in a row did not answer.
-    silence: Silence,
+    files: Silence,
+    directories: Silence,
 }
 
 impl Above {
-    fn was_silent(&self) {
-        self.silence.note();
-        self.volume.silence.note();
+    /// One of its files, or of its directories, did not answer. A place that is given up for that counts as one against
+    /// its volume, so that one bad place does not take the volume along, and a dead volume is soon known for what it is.
+    fn was_silent(&self, what: impl Fn(&Self) -> &Silence) {
+        if what(self).note() {
+            self.volume.silence.note();
+        }
     }
 
-    fn answered(&self) {
-        self.silence.end();
+    fn answered(&self, what: impl Fn(&Self) -> &Silence) {
+        what(self).end();
         self.volume.silence.end();
     }
 
-    /// Whether there is no point in waiting for another entry.
-    fn is_silent(&self) -> bool {
-        self.silence.is_enough() || self.volume.silence.is_enough()
+    /// Whether there is no point in waiting for another.
+    fn is_silent(&self, what: impl Fn(&Self) -> &Silence) -> bool {
+        what(self).is_enough() || self.volume.silence.is_enough()
     }
 }
 
@@ -216,10 +219,10 @@ impl At {
         let mut jobs = std::mem::take(&mut self.found);
         let above = self.above.take();
         let Some((batch, reading)) = self.rest.take() else {
-            above.iter().for_each(|above| above.was_silent());
+            above.iter().for_each(|above| above.was_silent(|above| &above.directories));
             return jobs;
         };
-        batch.directory.here.was_silent();
+        batch.directory.here.was_silent(|here| &here.files);
         let read = reading.then(|| Job::Read(Arc::clone(&batch.directory)));
         jobs.extend(read.into_iter().chain([Job::Look(batch)]));
         jobs
@@ -442,7 +445,7 @@ impl<C: Collect> Worker<C> {
         if let Some(kind) = waiting.tree.avoid.get(&*waiting.path) {
             return self.fail(&waiting.path, Cause::NotEntered(kind.clone()), false);
         }
-        if waiting.parent.as_ref().is_some_and(|parent| parent.is_silent()) {
+        if waiting.parent.as_ref().is_some_and(|parent| parent.is_silent(|parent| &parent.directories)) {
             return self.fail(&waiting.path, Cause::Silent, false);
         }
         self.note(|inner| inner.at.above = waiting.parent.clone())?;
@@ -491,11 +494,11 @@ impl<C: Collect> Worker<C> {
         if self.shared.was_entered(&metadata, waiting.state) {
             return Ok(None);
         }
-        parent.iter().for_each(|parent| parent.answered());
-        let silence = Silence::default();
-        let here = Arc::new(Above { device: metadata.device, inode: metadata.inode, volume, above, silence });
+        parent.iter().for_each(|parent| parent.answered(|parent| &parent.directories));
+        let (files, directories) = (Silence::default(), Silence::default());
+        let here = Above { device: metadata.device, inode: metadata.inode, volume, above, files, directories };
         let (tree, path) = (Arc::clone(&waiting.tree), Arc::clone(&waiting.path));
-        Ok(Some(Directory { descriptor, tree, path, state: waiting.state, here }))
+        Ok(Some(Directory { descriptor, tree, path, state: waiting.state, here: Arc::new(here) }))
     }
 
     /// Reads a directory to its end, and hands what it cannot look at itself soon to workers that wait for work.
@@ -602,7 +605,7 @@ impl<C: Collect> Worker<C> {
     fn ask(&mut self, directory: &Arc<Directory>, name: &CStr, follow: bool) -> Step {
         let bytes = name.to_bytes();
         self.enter(Some(&directory.path), bytes, false)?;
-        if directory.here.is_silent() {
+        if directory.here.is_silent(|here| &here.files) {
             return self.fail(&join(&directory.path, bytes), Cause::Silent, false);
         }
         match metadata::at(directory.descriptor.as_fd(), name, follow) {
@@ -662,7 +665,7 @@ impl<C: Collect> Worker<C> {
     fn judge(&mut self, spot: &Spot<'_>, directory: Option<&Directory>) -> Result<Verdict, Cause> {
         let options = &self.shared.options;
         let name = directory.map_or("", |directory| &directory.here.volume.name);
-        if directory.is_some_and(|directory| directory.here.is_silent()) {
+        if directory.is_some_and(|directory| directory.here.is_silent(|here| &here.files)) {
             return Err(Cause::Silent);
         }
         let metadata =
@@ -686,7 +689,7 @@ impl<C: Collect> Worker<C> {
                 let volume = Arc::clone(volume);
                 let layout = self.measure(spot, &metadata, &volume)?;
                 if layout.flags.is_some() {
-                    directory.iter().for_each(|directory| directory.here.answered());
+                    directory.iter().for_each(|directory| directory.here.answered(|here| &here.files));
                 }
                 Ok(Verdict::Measured(metadata, volume, layout))
             }

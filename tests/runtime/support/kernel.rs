@@ -202,3 +202,10 @@ impl Opens {
         }
     }
 }
+
+/// The same for a mount whose server does not answer: whoever waits for it is sent away with an error.
+pub(crate) fn abort_and_unmount(point: &Path) -> io::Result<()> {
+    let point = terminated(point);
+    // SAFETY: a terminated string.
+    check(unsafe { libc::umount2(point.as_ptr(), libc::MNT_DETACH | libc::MNT_FORCE) }).map(drop)
+}

@@ -186,6 +186,15 @@ impl Drop for Scratch {
     }
 }
 
+/// Two blocks, so that a file has to be opened to be counted.
+pub(crate) const DATA: [u8; 8192] = [b'x'; 8192];
+
+/// Makes a file of that, and the directories above it.
+pub(crate) fn file(path: &Path) {
+    fs::create_dir_all(path.parent().expect("a file has a directory")).unwrap();
+    fs::write(path, DATA).unwrap();
+}
+
 /// Calls `work` on a thread of its own, and fails if it is not done in time: a hang is a failed test, not a stuck one.
 pub(crate) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
@@ -202,6 +211,20 @@ pub(crate) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> 
             Ok(()) => unreachable!("a thread that ends without a panic has sent what it was asked for"),
         },
     }
+}
+
+/// Runs `body` in a process of its own, for what it does to the process: `test` is the path of the calling test, which
+/// the new process runs again, to come here and go on into `body`.
+pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
+    const INSIDE: &str = "TOOLBOX_TEST_PROCESS";
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let program = std::env::current_exe().expect("the test knows where it is");
+    let mut command = Command::new(program);
+    command.args([test, "--exact", "--nocapture"]).env(INSIDE, test);
+    let said = within(Duration::from_secs(60), move || run(&mut command)).unwrap_or_else(|why| panic!("{why}"));
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 /// What a scan has come to, with all that it found.
