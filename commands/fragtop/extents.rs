@@ -15,12 +15,16 @@ use crate::ui::json::{Document, object, put_path};
 use crate::ui::numbers::{bytes, count, nanoseconds, things};
 use crate::ui::table::{Align, Table};
 use crate::ui::terminal::Terminal;
-use crate::ui::{csv, message, output};
+use crate::ui::{csv, message, output, picture};
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use toolbox::fragment::{self, Extent, FileReport, Flags};
+
+/// Cells of a picture, at most, and of the word before it.
+const PICTURE: usize = 72;
+const LABEL: usize = 8;
 
 /// Shows the extents of every file given.
 ///
@@ -63,6 +67,7 @@ fn table(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> String {
         bytes(file.size_bytes),
         file.volume.name,
     )];
+    lines.extend(pictures(file, extents, terminal));
     let heads = ["#", "in file", "on volume", "length", "on disk", "jump"].map(|head| (head, Align::Right));
     let mut table = Table::new(heads.into_iter().chain([("flags", Align::Left)]));
     for (index, extent) in extents.iter().enumerate() {
@@ -79,6 +84,18 @@ fn table(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> String {
     }
     lines.extend(table.lines(terminal.width, terminal.ascii));
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// Where along the file its fragments begin, and where on the volume they lie.
+fn pictures(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> Vec<String> {
+    if extents.is_empty() {
+        return Vec::new();
+    }
+    let width = terminal.width.unwrap_or(PICTURE).saturating_sub(LABEL).clamp(1, PICTURE);
+    let fragments = picture::fragments(extents, file.layout.exact);
+    let along = picture::along_file(extents, &fragments, file.size_bytes, width, terminal.ascii);
+    let volume = picture::on_volume(extents, file.volume.total_bytes, width, terminal.ascii);
+    vec![format!("{:<LABEL$}{along}", "file"), format!("{:<LABEL$}{volume}", "volume")]
 }
 
 /// How far the second lies from the end of the first, where both have a place and it is not right there.

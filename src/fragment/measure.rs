@@ -157,11 +157,15 @@ fn open(path: &Path) -> Result<(OwnedFd, Metadata, Arc<Volume>), Failure> {
     if let Some(what) = metadata.not_a_file() {
         return Err(failure(path, Cause::NotAFile(what)));
     }
-    let file = directory::open_path(bytes).map_err(|error| fail(&error))?;
-    let volume = Volumes::new(None).of(&metadata, file.as_fd()).map_err(|error| fail(&error))?;
+    // What it lies on is found out first, because opening a file of `/proc` may have effects.
+    let (at, name) = directory::split(bytes).map_err(|error| fail(&error))?;
+    let at = at.as_ref().map_or(directory::current(), AsFd::as_fd);
+    let place = directory::locate(at, &name, false).map_err(|error| fail(&error))?;
+    let volume = Volumes::new(None).of(&metadata, place.as_fd()).map_err(|error| fail(&error))?;
     if !volume.has_extents() {
         return Err(failure(path, Cause::Unsupported(volume.name.clone())));
     }
+    let file = directory::open_path(bytes).map_err(|error| fail(&error))?;
     Ok((file, metadata, volume))
 }
 

@@ -21,7 +21,10 @@ pub enum Kind {
     Btrfs,
     /// A file system that passes the question on to others, whose answers may differ from file to file.
     Overlay,
-    /// Made by the kernel out of nothing, or kept in memory: no extents, and opening a file may have effects.
+    /// Kept in memory: no extents. Entered on the way, since a volume may be mounted on a directory in it (removable
+    /// disks are, below `/run`).
+    Memory,
+    /// Made by the kernel out of nothing: no extents, and opening a file may have effects. Not entered.
     Pseudo,
     /// On another host or in another process: no extents, and no answer is to be counted on.
     Remote,
@@ -37,8 +40,8 @@ const KNOWN: [(u64, &str, Kind); 40] = [
     (0x9123_683E, "btrfs", Kind::Btrfs),
     (0x794C_7630, "overlay", Kind::Overlay),
     (0xF15F, "ecryptfs", Kind::Overlay),
-    (0x0102_1994, "tmpfs", Kind::Pseudo),
-    (0x8584_58F6, "ramfs", Kind::Pseudo),
+    (0x0102_1994, "tmpfs", Kind::Memory),
+    (0x8584_58F6, "ramfs", Kind::Memory),
     (0x9FA0, "proc", Kind::Pseudo),
     (0x6265_6572, "sysfs", Kind::Pseudo),
     (0x1373, "devfs", Kind::Pseudo),
@@ -95,13 +98,39 @@ pub struct Volume {
     pub mount: Option<Mount>,
     /// Whether it has answered that it has no extents.
     refused: AtomicBool,
-    /// How many of its files did not answer in time.
-    silences: AtomicU32,
+    /// How many places in a row were given up for not answering in time.
+    pub(super) silence: Silence,
     longest_run: OnceLock<u64>,
 }
 
-/// So many files that do not answer, and the whole volume is taken not to.
+/// So many in a row that do not answer, and nothing more is expected from where they lie.
 const SILENCES_ENOUGH: u32 = 3;
+
+/// How many in one place did not answer, since the last that did.
+#[derive(Debug, Default)]
+pub(super) struct Silence(AtomicU32);
+
+// Relaxed throughout: a worker that sees the count late waits for one file more, or one less.
+impl Silence {
+    /// One more; whether with that it is enough.
+    pub(super) fn note(&self) -> bool {
+        self.0.fetch_add(1, Relaxed) + 1 == SILENCES_ENOUGH
+    }
+
+    /// One has answered. Reads before it writes, so that workers do not take the line from each other for nothing.
+    #[inline]
+    pub(super) fn end(&self) {
+        if self.0.load(Relaxed) != 0 {
+            self.0.store(0, Relaxed);
+        }
+    }
+
+    /// Whether there is no point in waiting for another.
+    #[inline]
+    pub(super) fn is_enough(&self) -> bool {
+        self.0.load(Relaxed) >= SILENCES_ENOUGH
+    }
+}
 
 impl Volume {
     fn new(device: Device, told: FileSystem, mount: Option<Mount>, media: Option<Media>) -> Self {
@@ -124,7 +153,7 @@ impl Volume {
             cost: Cost { media, volume_bytes: total_bytes },
             mount,
             refused: AtomicBool::new(false),
-            silences: AtomicU32::new(0),
+            silence: Silence::default(),
             longest_run: OnceLock::new(),
         }
     }
@@ -133,7 +162,7 @@ impl Volume {
     #[must_use]
     #[inline]
     pub fn has_extents(&self) -> bool {
-        !matches!(self.kind, Kind::Pseudo | Kind::Remote) && !self.refused.load(Relaxed)
+        !matches!(self.kind, Kind::Memory | Kind::Pseudo | Kind::Remote) && !self.refused.load(Relaxed)
     }
 
     /// Remembers that a file here had no extents to tell of. Where the answer depends on the file, it is forgotten.
@@ -142,26 +171,16 @@ impl Volume {
         self.refused.store(self.kind != Kind::Overlay, Relaxed);
     }
 
-    /// Notes that a file here did not answer in time.
-    pub fn was_silent(&self) {
-        self.silences.fetch_add(1, Relaxed);
-    }
-
-    /// Whether so many files here did not answer that there is no point in waiting for another.
-    #[must_use]
-    #[inline]
-    pub fn is_silent(&self) -> bool {
-        self.silences.load(Relaxed) >= SILENCES_ENOUGH
-    }
-
     /// How a file lies, where what `stat` says of it is enough: a file with no more than one block allocated cannot be in
-    /// two pieces. (One with nothing allocated may still have its data inside the inode, and is asked.)
+    /// two pieces. One with nothing allocated may still have its data inside the inode, and an empty one's block may
+    /// hold attributes; both are asked. (What is left is a file that is all hole and has a block of attributes: it
+    /// counts as one piece here, and as none when it is opened.)
     #[must_use]
     #[inline]
     pub fn layout_unopened(&self, metadata: &Metadata) -> Option<Layout> {
         let allocated = metadata.allocated_bytes;
         let trusted = matches!(self.kind, Kind::Ext | Kind::Xfs | Kind::Btrfs);
-        let known = allocated <= self.block_bytes && (allocated > 0 || metadata.size_bytes == 0);
+        let known = allocated <= self.block_bytes && (allocated > 0) == (metadata.size_bytes > 0);
         (trusted && known).then(|| Layout::unopened(allocated))
     }
 
@@ -264,7 +283,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     fn volume_of(path: &[u8]) -> Arc<Volume> {
-        let directory = directory::open(path, true).unwrap();
+        let directory = directory::open(path, true, true).unwrap();
         Volumes::new(None).of(&metadata::of(&directory).unwrap(), directory.as_fd()).unwrap()
     }
 

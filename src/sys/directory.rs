@@ -49,14 +49,16 @@ pub struct Entry<'buffer> {
     pub kind: Kind,
 }
 
-/// Opens the directory `path` for reading its entries.
+/// Opens the directory `path`: for reading its entries, or, with `listed` unset, only for reaching what is in it by
+/// name, which needs no right to read it.
 ///
 /// With `follow` unset the last component must not be a symbolic link (`ELOOP` or `ENOTDIR` then).
 ///
 /// # Errors
 /// The kernel's error. A path with a NUL byte is `InvalidInput`.
-pub fn open(path: &[u8], follow: bool) -> io::Result<OwnedFd> {
-    open_with(path, if follow { 0 } else { libc::O_NOFOLLOW } | libc::O_DIRECTORY)
+pub fn open(path: &[u8], follow: bool, listed: bool) -> io::Result<OwnedFd> {
+    let (links, access) = (if follow { 0 } else { libc::O_NOFOLLOW }, if listed { 0 } else { libc::O_PATH });
+    open_with(path, links | access | libc::O_DIRECTORY)
 }
 
 /// Opens the regular file `path` for asking about its extents, with the same care as [`open_file`].
@@ -107,7 +109,8 @@ pub(super) fn enter_long(path: &[u8]) -> io::Result<(&[u8], Option<OwnedFd>)> {
         directory = Some(open_at(at, &CString::new(&rest[..cut])?, flags)?);
         rest = without_leading_slashes(&rest[cut..]);
     }
-    Ok((rest, directory))
+    // What was cut off may have been nothing but slashes.
+    Ok((if rest.is_empty() { b"." } else { rest }, directory))
 }
 
 /// `path` without leading slashes, so that a later piece is relative to the descriptor before it.
@@ -249,7 +252,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     fn names_in(path: &[u8]) -> Vec<(Vec<u8>, Kind)> {
-        let directory = open(path, false).expect("the test made it");
+        let directory = open(path, false, true).expect("the test made it");
         let mut records = Records::default();
         let mut names = Vec::new();
         while records.fill(&directory).expect("readable") {
@@ -279,7 +282,7 @@ mod tests {
         std::fs::create_dir_all(&scratch).unwrap();
         let component = CString::new(vec![b'd'; 200]).unwrap();
         while path.len() < 2 * PIECE_BYTES {
-            let parent = open(&path, false).unwrap();
+            let parent = open(&path, false, true).unwrap();
             // SAFETY: the name is terminated and the descriptor is open for the length of the call.
             assert_eq!(unsafe { libc::mkdirat(parent.as_raw_fd(), component.as_ptr(), 0o700) }, 0);
             path.push(b'/');

@@ -335,7 +335,8 @@ struct Target<'scan> {
 impl<'scan> Target<'scan> {
     fn open(path: &'scan Path, request: &Request) -> Result<Self, Refusal> {
         let unreachable = |error: &std::io::Error| Refusal::Unreachable(path.into(), Cause::of_named(error, ""));
-        let descriptor = directory::open(path.as_os_str().as_bytes(), true).map_err(|error| unreachable(&error))?;
+        let descriptor =
+            directory::open(path.as_os_str().as_bytes(), true, true).map_err(|error| unreachable(&error))?;
         let metadata = metadata::of(&descriptor).map_err(|error| unreachable(&error))?;
         let real = std::fs::canonicalize(path).map_err(|error| unreachable(&error))?;
         let volumes = Volumes::new(request.media);

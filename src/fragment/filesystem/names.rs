@@ -98,7 +98,7 @@ impl Walk<'_> {
         while let Some(directory) = self.take(&mut below, held) {
             held = 1;
             // What cannot be listed has no names to give; its files stay without.
-            let opened = directory::open(&directory, directory.len() == self.target.path.as_os_str().len());
+            let opened = directory::open(&directory, directory.len() == self.target.path.as_os_str().len(), true);
             let Ok(descriptor) = opened else { continue };
             while records.fill(&descriptor).unwrap_or(false) {
                 for entry in records.entries() {

@@ -109,7 +109,8 @@ pub struct Options {
     /// Workers. `None` chooses: as many as there are processors, up to eight where a disk is waited for that is not
     /// known to turn, one on a disk that does.
     pub threads: Option<usize>,
-    /// Follow symbolic links. Memory: 16 bytes for every file, to count each once, whatever leads to it.
+    /// Follow symbolic links. Memory: 16 bytes for every file, to count each once, whatever leads to it, and 24 for every
+    /// directory, to enter each once.
     pub follow_links: bool,
     /// Do not leave the file system of the root.
     pub one_file_system: bool,
@@ -300,8 +301,11 @@ pub struct Outcome<C> {
 
 /// Looks at every regular file below `roots`, and hands each to a collector that `collector` made for the worker.
 ///
-/// `roots` is drawn from as the scan needs more, on a thread of its own, so that it may be endless or slow. `tick` is
-/// called on the caller's thread about twenty times a second, and once at the end.
+/// `roots` is drawn from by a worker as the scan needs more, so that it may be endless or slow. `tick` is called on the
+/// caller's thread about twenty times a second, and once at the end.
+///
+/// # Panics
+/// When one of the caller's functions does; the scan then ends early.
 ///
 /// Takes time in proportion to the number of entries; memory for the queue (paths of directories waiting), about
 /// 64 KiB a worker, and 24 bytes for every file of several names of which some were not yet met.
@@ -345,7 +349,7 @@ mod tests {
     fn paths_join_and_compare_alike() {
         let names = [(&b""[..], &b"a"[..]), (b"/", b"a"), (b"/x", b"a"), (b"/x/", b"b"), (b"x", b"y"), (b"/x.y", b"a")];
         let metadata = crate::sys::metadata::of_path(b"Cargo.toml", false).unwrap();
-        let directory = crate::sys::directory::open(b".", true).unwrap();
+        let directory = crate::sys::directory::open(b".", true, true).unwrap();
         let volumes = super::super::volume::Volumes::new(None);
         let volume = volumes.of(&metadata, std::os::fd::AsFd::as_fd(&directory)).unwrap();
         for (directory, name) in names {

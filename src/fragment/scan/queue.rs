@@ -4,25 +4,21 @@
 //! directory takes. Last in, first out keeps the stack as short as the tree is deep.
 
 use super::worker::Job;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// Roots that wait on the stack before their source is asked for more.
-const ROOTS_WAITING: usize = 1024;
 
 #[derive(Default)]
 struct Inner {
     jobs: Vec<Job>,
-    /// Jobs taken and not yet finished, jobs waiting, and one for the source of roots until it has no more.
+    /// Jobs taken and not yet finished, and jobs waiting.
     pending: usize,
     /// Workers that run, those given up not counted.
     live: usize,
     /// Workers to be sent home.
     surplus: usize,
-    closed: bool,
-    /// The source of roots waits for room.
-    feeder_waits: bool,
+    /// Workers that wait for the caller's source of roots: one at most.
+    feeding: usize,
 }
 
 /// The queue of one scan.
@@ -31,11 +27,11 @@ pub(super) struct Queue {
     inner: Mutex<Inner>,
     /// Something was pushed, or there is no more to come.
     work: Condvar,
-    /// Room for a root.
-    room: Condvar,
     /// The end of a worker, or of the work.
     change: Condvar,
     idle: AtomicUsize,
+    /// Written under the lock, read anywhere.
+    closed: AtomicBool,
 }
 
 impl Queue {
@@ -43,25 +39,29 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Announces the source of roots, which ends with [`Queue::finish`] like a job.
-    pub(super) fn begin_feeding(&self) {
-        self.lock().pending += 1;
+    /// Asks the caller's source for a root by `draw`; says too whether no other worker is there to go on meanwhile.
+    pub(super) fn while_feeding<T>(&self, draw: impl FnOnce() -> T) -> (bool, T) {
+        let mut inner = self.lock();
+        inner.feeding += 1;
+        let alone = inner.live <= 1;
+        drop(inner);
+        let drawn = draw();
+        self.lock().feeding -= 1;
+        (alone, drawn)
     }
 
-    /// Pushes a root when there is room for it; `false` when the queue was closed meanwhile.
-    pub(super) fn push_root(&self, job: Job) -> bool {
+    /// Whether a worker waits for the source.
+    pub(super) fn is_feeding(&self) -> bool {
+        self.lock().feeding > 0
+    }
+
+    /// Pushes a job that is taken when there is no other.
+    pub(super) fn push_last(&self, job: Job) {
         let mut inner = self.lock();
-        while inner.jobs.len() >= ROOTS_WAITING && !inner.closed {
-            inner.feeder_waits = true;
-            inner = self.room.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        let open = !inner.closed;
-        if open {
-            inner.jobs.push(job);
-            inner.pending += 1;
-            self.work.notify_one();
-        }
-        open
+        inner.pending += 1;
+        inner.jobs.insert(0, job);
+        drop(inner);
+        self.work.notify_one();
     }
 
     /// Pushes what was found in one directory; the last of `jobs` is taken first.
@@ -82,18 +82,15 @@ impl Queue {
     pub(super) fn take(&self) -> Option<Job> {
         let mut inner = self.lock();
         loop {
-            if inner.closed || inner.pending == 0 {
+            if self.is_closed() || inner.pending == 0 {
                 return None;
             }
-            if inner.surplus > 0 {
+            // The last one stays, whatever became of the others.
+            if inner.surplus > 0 && inner.live > 1 {
                 inner.surplus -= 1;
                 return None;
             }
             if let Some(job) = inner.jobs.pop() {
-                if inner.feeder_waits && inner.jobs.len() < ROOTS_WAITING / 2 {
-                    inner.feeder_waits = false;
-                    self.room.notify_one();
-                }
                 return Some(job);
             }
             // Written under the lock, so that whoever pushes after us sees it: no wake-up is lost.
@@ -103,7 +100,7 @@ impl Queue {
         }
     }
 
-    /// A job that was taken is done, or the source of roots has no more.
+    /// A job that was taken is done.
     pub(super) fn finish(&self) {
         let mut inner = self.lock();
         inner.pending -= 1;
@@ -115,10 +112,17 @@ impl Queue {
 
     /// Hands out no more jobs.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        let inner = self.lock();
+        // Relaxed: the lock orders it for those who wait, and whoever only looks may see it late.
+        self.closed.store(true, Relaxed);
+        drop(inner);
         self.work.notify_all();
-        self.room.notify_all();
         self.change.notify_all();
+    }
+
+    /// Whether no more jobs are handed out.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
     }
 
     /// Workers that wait for a job.
@@ -143,10 +147,14 @@ impl Queue {
         self.change.notify_all();
     }
 
-    /// Waits until all work is done and all workers are gone, or for `time`; whether it is so.
+    /// Waits until all work is done and all workers are gone, or for `time`; whether it is so. After [`Queue::close`] a
+    /// worker that waits for the caller's source of roots is not waited for.
     pub(super) fn wait(&self, time: Duration) -> bool {
         let inner = self.lock();
-        let at_work = |inner: &mut Inner| inner.live > 0 || (inner.pending > 0 && !inner.closed);
+        let at_work = |inner: &mut Inner| match self.is_closed() {
+            true => inner.live > inner.feeding,
+            false => inner.live > 0 || inner.pending > 0,
+        };
         let (mut inner, _) =
             self.change.wait_timeout_while(inner, time, at_work).unwrap_or_else(PoisonError::into_inner);
         !at_work(&mut inner)

@@ -5,15 +5,28 @@ use super::join;
 use crate::sys::mounts::Mount;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// The type of the remote mount that `path` lies on, by its spelling alone.
 pub(super) fn mount_of(path: &Path, mounts: &[Mount]) -> Option<String> {
-    let absolute = std::path::absolute(path).ok()?;
-    // Of mounts on one another the last is the one seen.
-    let on = mounts.iter().rev().filter(|mount| absolute.starts_with(&mount.point));
+    let absolute = without_dots(&std::path::absolute(path).ok()?);
+    // Of mounts on one another the last is the one seen, and `max_by_key` takes the last of those that are equal.
+    let on = mounts.iter().filter(|mount| absolute.starts_with(&mount.point));
     let innermost = on.max_by_key(|mount| mount.point.as_os_str().len())?;
     is_remote(&innermost.kind).then(|| innermost.kind.clone())
+}
+
+/// `..` taken for the directory above, as it is where no symbolic link comes before it.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        if component == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(component);
+        }
+    }
+    plain
 }
 
 /// Remote mounts below the directory `root`, by the paths under which a walk from there will come across them.
@@ -26,8 +39,17 @@ pub(super) fn mounts_below(root: &Path, mounts: &[Mount]) -> HashMap<Box<[u8]>, 
         let below = mount.point.strip_prefix(&real).ok().filter(|below| !below.as_os_str().is_empty())?;
         Some(join(root.as_os_str().as_bytes(), below.as_os_str().as_bytes()).into_boxed_slice())
     };
-    let remote = mounts.iter().filter(|mount| is_remote(&mount.kind));
-    remote.filter_map(|mount| Some((spelled(mount)?, mount.kind.clone()))).collect()
+    let mut below = HashMap::new();
+    for mount in mounts {
+        let Some(path) = spelled(mount) else { continue };
+        // An automounter's own mount lies under what it has mounted.
+        if is_remote(&mount.kind) {
+            below.insert(path, mount.kind.clone());
+        } else {
+            below.remove(&path);
+        }
+    }
+    below
 }
 
 #[cfg(test)]
@@ -47,6 +69,17 @@ mod tests {
         assert_eq!(mount_of("/net/local/x".as_ref(), &mounts), None);
         assert_eq!(mount_of("/nets/x".as_ref(), &mounts), None);
         assert_eq!(mount_of("/".as_ref(), &mounts), None);
+        assert_eq!(mount_of("/net/../nets/x".as_ref(), &mounts), None);
+        assert_eq!(mount_of("/nets/../net/x".as_ref(), &mounts).as_deref(), Some("nfs4"));
+    }
+
+    #[test]
+    fn of_mounts_on_one_another_the_last_decides() {
+        let mounts = mounts(&[("/", "ext4"), ("/boot", "autofs"), ("/boot", "vfat"), ("/x", "ext4"), ("/x", "nfs")]);
+        assert_eq!(mount_of("/boot/file".as_ref(), &mounts), None);
+        assert_eq!(mount_of("/x/file".as_ref(), &mounts).as_deref(), Some("nfs"));
+        let below = mounts_below("/".as_ref(), &mounts);
+        assert_eq!(below.keys().map(|path| &**path).collect::<Vec<_>>(), [b"/x"]);
     }
 
     #[test]

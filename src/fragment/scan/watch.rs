@@ -9,15 +9,16 @@
 use super::super::cost::Media;
 use super::super::failure::{Cause, Failure, Failures};
 use super::queue::Queue;
-use super::worker::{Job, Shared, Slot, Worker};
-use super::{Collect, Counts, Options, Outcome, Root, Tick};
+use super::worker::{Job, Roots, Shared, Slot, Worker};
+use super::{Collect, Counts, Options, Outcome, Tick};
 use crate::sys::usage::{self, Usage};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Time between ticks once the scan is on its way.
@@ -41,7 +42,9 @@ struct Watch<'a, C> {
     slots: Vec<Arc<Slot<C>>>,
     collector: &'a mut dyn FnMut() -> C,
     started: Instant,
-    beats: HashMap<usize, (u64, Instant)>,
+    /// By worker: the last beat seen, and for how long it has stood still.
+    beats: HashMap<usize, (u64, Duration)>,
+    looked: Instant,
     threads: usize,
     most: usize,
     crew: Crew,
@@ -56,13 +59,13 @@ struct Crew {
 }
 
 pub(super) fn run<C: Collect>(
-    roots: Box<dyn Iterator<Item = Root> + Send>,
+    roots: Roots,
     options: &Options,
     mut collector: impl FnMut() -> C,
     tick: &mut dyn FnMut(&Tick<'_>),
 ) -> Outcome<C> {
     let shared = Arc::new(Shared::new(options));
-    feed(roots, &shared);
+    shared.queue.push_last(Job::Feed(roots));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let started = Instant::now();
     let mut watch = Watch {
@@ -71,6 +74,7 @@ pub(super) fn run<C: Collect>(
         collector: &mut collector,
         started,
         beats: HashMap::new(),
+        looked: started,
         threads: 0,
         most: 0,
         crew: Crew { fixed: options.threads.is_some(), processors, at: started, usage: usage::of_process() },
@@ -81,27 +85,6 @@ pub(super) fn run<C: Collect>(
     watch.hire(options.threads.unwrap_or(if turns { 1 } else { processors }).max(1));
     watch.until_done(tick);
     watch.outcome(tick)
-}
-
-/// Draws roots from their source on a thread of its own. If no thread can be had, the roots are drawn here.
-fn feed(mut roots: Box<dyn Iterator<Item = Root> + Send>, shared: &Arc<Shared>) {
-    shared.queue.begin_feeding();
-    // The first few here: most callers have no more, and then no thread is needed.
-    for _ in 0..64 {
-        match roots.next() {
-            Some(root) => shared.queue.push_root(Job::Root(root)),
-            None => return shared.queue.finish(),
-        };
-    }
-    let behind = Arc::clone(shared);
-    std::thread::spawn(move || {
-        for root in roots {
-            if !behind.queue.push_root(Job::Root(root)) {
-                return;
-            }
-        }
-        behind.queue.finish();
-    });
 }
 
 impl<C: Collect> Watch<'_, C> {
@@ -133,7 +116,7 @@ impl<C: Collect> Watch<'_, C> {
     fn until_done(&mut self, tick: &mut dyn FnMut(&Tick<'_>)) {
         let mut ticked = self.started;
         while !self.shared.queue.wait(self.pause()) {
-            if self.shared.options.stop.load(Relaxed) {
+            if self.shared.options.stop.load(Relaxed) || self.shared.queue.is_closed() {
                 self.shared.queue.close();
                 if !self.shared.queue.wait(GRACE) {
                     self.slots.iter().for_each(|slot| slot.lock().given_up = true);
@@ -174,14 +157,20 @@ impl<C: Collect> Watch<'_, C> {
 
     /// Gives up every worker that has been inside one system call for too long, and has another go on behind it.
     fn give_up_silent(&mut self) {
-        let now = Instant::now();
+        // No more is counted than the time between two looks should be: if it was longer, then this process was stopped,
+        // or had no processor, and so had its workers.
+        let passed = self.looked.elapsed().min(2 * TICK);
+        self.looked = Instant::now();
         let mut lost = 0;
         for (index, slot) in self.slots.iter().enumerate() {
             let beat = slot.beats.load(Relaxed);
-            let since = self.beats.entry(index).or_insert((beat, now));
-            if since.0 != beat {
-                *since = (beat, now);
-            } else if now - since.1 >= self.shared.options.timeout && give_up(slot, beat, &self.shared.queue) {
+            let (last, still) = self.beats.entry(index).or_insert((beat, Duration::ZERO));
+            if *last != beat {
+                (*last, *still) = (beat, Duration::ZERO);
+                continue;
+            }
+            *still += passed;
+            if *still >= self.shared.options.timeout && give_up(slot, beat, &self.shared.queue) {
                 lost += 1;
             }
         }
@@ -196,7 +185,7 @@ impl<C: Collect> Watch<'_, C> {
         }
         let (usage, at) = (usage::of_process(), Instant::now());
         let window = Window::between(&self.crew, &usage, at, self.threads);
-        if self.shared.queue.idle() > 0 || window.waits < WAITS_ENOUGH {
+        if self.shared.queue.idle() > 0 || self.shared.queue.is_feeding() || window.waits < WAITS_ENOUGH {
             // Too little to go by. A window that stays so for long is of no use any more.
             if at - self.crew.at > 4 * TICK {
                 (self.crew.usage, self.crew.at) = (usage, at);
@@ -218,6 +207,9 @@ impl<C: Collect> Watch<'_, C> {
     }
 
     fn outcome(mut self, tick: &mut dyn FnMut(&Tick<'_>)) -> Outcome<C> {
+        if let Some(panic) = self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            resume_unwind(panic);
+        }
         self.tick(tick);
         let mut failures = Failures::keeping(self.shared.options.keep_failures);
         let mut collectors = Vec::with_capacity(self.slots.len());
@@ -236,6 +228,13 @@ impl<C: Collect> Watch<'_, C> {
             threads: self.most,
             volumes: self.shared.volumes.all(),
         }
+    }
+}
+
+/// However the scan ends, a panic of the caller's own functions among the ways, no worker goes on.
+impl<C> Drop for Watch<'_, C> {
+    fn drop(&mut self) {
+        self.shared.queue.close();
     }
 }
 

@@ -3,17 +3,19 @@
 use super::super::failure::{Cause, Failure, Failures};
 use super::super::fold::Layout;
 use super::super::measure::Measurer;
-use super::super::volume::{Kind, Volume, Volumes};
+use super::super::volume::{Kind, Silence, Volume, Volumes};
 use super::queue::Queue;
 use super::remote;
 use super::{Collect, Counts, Everything, Found, Matcher, Options, Root, State, join};
 use crate::sys::directory::{self, Entry, Records};
 use crate::sys::metadata::{self, Device, Metadata};
-use std::collections::HashMap;
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +56,28 @@ struct Above {
     volume: Arc<Volume>,
     /// What is above it, kept only where links are followed and may lead back.
     above: Option<Arc<Above>>,
+    files: Silence,
+    directories: Silence,
+}
+
+impl Above {
+    /// One of its files, or of its directories, did not answer. A place that is given up for that counts as one against
+    /// its volume, so that one bad place does not take the volume along, and a dead volume is soon known for what it is.
+    fn was_silent(&self, what: impl Fn(&Self) -> &Silence) {
+        if what(self).note() {
+            self.volume.silence.note();
+        }
+    }
+
+    fn answered(&self, what: impl Fn(&Self) -> &Silence) {
+        what(self).end();
+        self.volume.silence.end();
+    }
+
+    /// Whether there is no point in waiting for another.
+    fn is_silent(&self, what: impl Fn(&Self) -> &Silence) -> bool {
+        what(self).is_enough() || self.volume.silence.is_enough()
+    }
 }
 
 /// Entries of a directory that have been read and not yet looked at.
@@ -67,8 +91,16 @@ pub(super) struct Batch {
     from: usize,
 }
 
+/// Where paths come from.
+pub(super) type Roots = Box<dyn Iterator<Item = Root> + Send>;
+
+/// Roots that are drawn from their source at a time.
+const ROOTS_AT_ONCE: usize = 64;
+
 /// A unit of work.
 pub(super) enum Job {
+    /// More paths that the caller gives.
+    Feed(Roots),
     /// A path that the caller gave.
     Root(Root),
     /// A directory that was found.
@@ -87,7 +119,11 @@ pub(super) struct Shared {
     pub(super) inode_order: AtomicBool,
     /// Files of which a further name may come: what is left of their link counts.
     seen: Mutex<HashMap<(Device, u64), u32>>,
+    /// Directories that were entered, kept where links are followed and may lead there again.
+    entered: Mutex<HashSet<(Device, u64, State)>>,
     user: u32,
+    /// What a worker's panic carried.
+    pub(super) panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Shared {
@@ -98,12 +134,26 @@ impl Shared {
             volumes: Volumes::new(options.media),
             inode_order: AtomicBool::new(false),
             seen: Mutex::default(),
+            entered: Mutex::default(),
+            panic: Mutex::default(),
             user: metadata::effective_user(),
         }
     }
 
     fn stopped(&self) -> bool {
-        self.options.stop.load(Relaxed)
+        self.options.stop.load(Relaxed) || self.queue.is_closed()
+    }
+
+    fn end_with(&self, panic: Box<dyn Any + Send>) {
+        *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+        self.queue.close();
+    }
+
+    /// Whether this directory was entered before by way of another link. Directories that lead to each other have more
+    /// paths than there is time for.
+    fn was_entered(&self, metadata: &Metadata, state: State) -> bool {
+        let key = (metadata.device, metadata.inode, state);
+        self.options.follow_links && !self.entered.lock().unwrap_or_else(PoisonError::into_inner).insert(key)
     }
 
     /// Whether this file was counted under another name, or by another root, before.
@@ -159,14 +209,20 @@ pub(super) struct At {
     rest: Option<(Batch, bool)>,
     /// Directories found in the one being read, pushed when it is done.
     found: Vec<Job>,
+    /// The directory that holds the one being opened or read.
+    above: Option<Arc<Above>>,
 }
 
 impl At {
     /// What another worker has to do in place of one that was given up here.
     pub(super) fn take_rest(&mut self) -> Vec<Job> {
         let mut jobs = std::mem::take(&mut self.found);
-        let Some((batch, reading)) = self.rest.take() else { return jobs };
-        batch.directory.here.volume.was_silent();
+        let above = self.above.take();
+        let Some((batch, reading)) = self.rest.take() else {
+            above.iter().for_each(|above| above.was_silent(|above| &above.directories));
+            return jobs;
+        };
+        batch.directory.here.was_silent(|here| &here.files);
         let read = reading.then(|| Job::Read(Arc::clone(&batch.directory)));
         jobs.extend(read.into_iter().chain([Job::Look(batch)]));
         jobs
@@ -233,22 +289,51 @@ impl<C: Collect> Worker<C> {
     }
 
     /// Works until there is no more work.
+    ///
+    /// A panic can only come out of what the caller passed in: the collector, the matcher, the source of roots. It ends
+    /// the scan, and goes on where the scan was called.
     pub(super) fn run(mut self) {
         while let Some(job) = self.shared.queue.take() {
-            let Ok(mut found) = self.job(job).and_then(|()| self.leave()) else { return };
-            self.shared.queue.push_all(&mut found);
+            match catch_unwind(AssertUnwindSafe(|| self.job(job).and_then(|()| self.leave()))) {
+                Ok(Ok(mut found)) => self.shared.queue.push_all(&mut found),
+                Ok(Err(GivenUp)) => return,
+                Err(panic) => self.shared.end_with(panic),
+            }
             self.shared.queue.finish();
         }
         self.shared.queue.dismiss();
     }
 
     fn job(&mut self, job: Job) -> Step {
+        if self.shared.stopped() {
+            return Ok(());
+        }
         match job {
+            Job::Feed(roots) => {
+                self.feed(roots);
+                Ok(())
+            }
             Job::Root(root) => self.root(&root),
             Job::Open(waiting) => self.open(waiting),
             Job::Read(directory) => self.read(&directory),
             Job::Look(batch) => self.look(&batch, false),
         }
+    }
+
+    /// Draws roots from their source. It may be slow, so one that waits for it does so alone: with nobody else at work,
+    /// every root is looked at before the next is asked for.
+    fn feed(&self, mut roots: Roots) {
+        for _ in 0..ROOTS_AT_ONCE {
+            let (alone, root) = self.shared.queue.while_feeding(|| roots.next());
+            match root {
+                Some(root) if !self.shared.stopped() => self.shared.queue.push_last(Job::Root(root)),
+                _ => return,
+            }
+            if alone {
+                break;
+            }
+        }
+        self.shared.queue.push_last(Job::Feed(roots));
     }
 
     /// Says where the worker is about to be, in case it does not return from there.
@@ -272,7 +357,7 @@ impl<C: Collect> Worker<C> {
         if !same {
             at.directory = directory.cloned();
         }
-        drop(inner);
+        // With the lock held, or else a worker that was idle for long could be taken for one that is stuck.
         beat(&self.slot.beats);
         Ok(())
     }
@@ -283,6 +368,7 @@ impl<C: Collect> Worker<C> {
         self.note(|inner| {
             inner.at.busy = false;
             inner.at.rest = None;
+            inner.at.above = None;
             found = std::mem::take(&mut inner.at.found);
         })?;
         Ok(found)
@@ -310,6 +396,9 @@ impl<C: Collect> Worker<C> {
     fn root(&mut self, root: &Root) -> Step {
         let path = root.path.as_os_str().as_bytes();
         self.enter(None, path, true)?;
+        if path.is_empty() && root.matcher.is_none() {
+            return self.fail(path, Cause::Missing, true);
+        }
         if let Some(kind) = remote::mount_of(&root.path, self.shared.volumes.mounts()) {
             return self.fail(path, Cause::Unsupported(kind), true);
         }
@@ -356,6 +445,10 @@ impl<C: Collect> Worker<C> {
         if let Some(kind) = waiting.tree.avoid.get(&*waiting.path) {
             return self.fail(&waiting.path, Cause::NotEntered(kind.clone()), false);
         }
+        if waiting.parent.as_ref().is_some_and(|parent| parent.is_silent(|parent| &parent.directories)) {
+            return self.fail(&waiting.path, Cause::Silent, false);
+        }
+        self.note(|inner| inner.at.above = waiting.parent.clone())?;
         let directory = match self.open_directory(&waiting) {
             Ok(Some(directory)) => Arc::new(directory),
             Ok(None) => return Ok(()),
@@ -378,7 +471,9 @@ impl<C: Collect> Worker<C> {
             Some(parent) => Cause::of(error, &parent.volume.name),
             None => Cause::of_named(error, ""),
         };
-        let descriptor = directory::open(&waiting.path, waiting.follow).map_err(|error| told(&error))?;
+        // A directory that is not going to be listed needs no right to be.
+        let listed = waiting.tree.matcher.only(waiting.state).is_none();
+        let descriptor = directory::open(&waiting.path, waiting.follow, listed).map_err(|error| told(&error))?;
         let metadata = metadata::of(&descriptor).map_err(|error| told(&error))?;
         if self.shared.options.one_file_system && metadata.device != waiting.tree.device {
             return Ok(None);
@@ -388,16 +483,22 @@ impl<C: Collect> Worker<C> {
             Some(parent) if !crossed => Arc::clone(&parent.volume),
             _ => self.shared.volumes.of(&metadata, descriptor.as_fd()).map_err(|error| told(&error))?,
         };
-        if crossed && matches!(volume.kind, Kind::Pseudo | Kind::Remote) {
-            return Err(Cause::NotEntered(volume.name.clone()));
+        if matches!(volume.kind, Kind::Pseudo | Kind::Remote) {
+            let name = volume.name.clone();
+            return Err(if parent.is_some() { Cause::NotEntered(name) } else { Cause::Unsupported(name) });
         }
         let above = waiting.parent.clone().filter(|_| self.shared.options.follow_links);
         if leads_back(&metadata, above.as_ref()) {
             return Err(Cause::Loop);
         }
-        let here = Arc::new(Above { device: metadata.device, inode: metadata.inode, volume, above });
+        if self.shared.was_entered(&metadata, waiting.state) {
+            return Ok(None);
+        }
+        parent.iter().for_each(|parent| parent.answered(|parent| &parent.directories));
+        let (files, directories) = (Silence::default(), Silence::default());
+        let here = Above { device: metadata.device, inode: metadata.inode, volume, above, files, directories };
         let (tree, path) = (Arc::clone(&waiting.tree), Arc::clone(&waiting.path));
-        Ok(Some(Directory { descriptor, tree, path, state: waiting.state, here }))
+        Ok(Some(Directory { descriptor, tree, path, state: waiting.state, here: Arc::new(here) }))
     }
 
     /// Reads a directory to its end, and hands what it cannot look at itself soon to workers that wait for work.
@@ -462,9 +563,6 @@ impl<C: Collect> Worker<C> {
         if self.shared.options.exclude.as_ref().is_some_and(|exclude| exclude(&directory.path, name)) {
             return Ok(());
         }
-        if directory.here.volume.is_silent() {
-            return self.fail(&join(&directory.path, name), Cause::Silent, false);
-        }
         self.next = next;
         match entry.kind {
             directory::Kind::File => self.found_file(directory, entry.name, false),
@@ -507,6 +605,9 @@ impl<C: Collect> Worker<C> {
     fn ask(&mut self, directory: &Arc<Directory>, name: &CStr, follow: bool) -> Step {
         let bytes = name.to_bytes();
         self.enter(Some(&directory.path), bytes, false)?;
+        if directory.here.is_silent(|here| &here.files) {
+            return self.fail(&join(&directory.path, bytes), Cause::Silent, false);
+        }
         match metadata::at(directory.descriptor.as_fd(), name, follow) {
             Ok(metadata) if metadata.is_file() => self.found_file(directory, name, follow),
             Ok(metadata) if metadata.is_directory() => self.found_directory(directory, bytes, follow),
@@ -555,6 +656,8 @@ impl<C: Collect> Worker<C> {
                 inner.failures.push(Failure { path, cause, named: spot.named });
             }
         }
+        // The collector may have taken its time.
+        beat(&self.slot.beats);
         Ok(())
     }
 
@@ -562,6 +665,9 @@ impl<C: Collect> Worker<C> {
     fn judge(&mut self, spot: &Spot<'_>, directory: Option<&Directory>) -> Result<Verdict, Cause> {
         let options = &self.shared.options;
         let name = directory.map_or("", |directory| &directory.here.volume.name);
+        if directory.is_some_and(|directory| directory.here.is_silent(|here| &here.files)) {
+            return Err(Cause::Silent);
+        }
         let metadata =
             metadata::at(spot.directory, spot.call, spot.follow).map_err(|error| spot.cause(&error, name))?;
         if let Some(what) = metadata.not_a_file() {
@@ -581,7 +687,11 @@ impl<C: Collect> Worker<C> {
         match known {
             Some((device, volume)) if device == metadata.device => {
                 let volume = Arc::clone(volume);
-                self.measure(spot, &metadata, &volume).map(|layout| Verdict::Measured(metadata, volume, layout))
+                let layout = self.measure(spot, &metadata, &volume)?;
+                if layout.flags.is_some() {
+                    directory.iter().for_each(|directory| directory.here.answered(|here| &here.files));
+                }
+                Ok(Verdict::Measured(metadata, volume, layout))
             }
             _ => self.measure_elsewhere(spot, metadata),
         }
