@@ -48,8 +48,8 @@ const FRAGTOP_EXAMPLES: &str = "\
 Examples:
   toolbox fragtop /var/log                        walk a directory
   toolbox fragtop -p '/var/log/**/*.log' -n 5     a pattern; the five worst
-  toolbox fragtop --sort excess --advise /srv     what is worth rewriting, and how
-  toolbox fragtop --filesystem /                  every file, without opening them
+  toolbox fragtop --sort excess --advise /srv     what to rewrite, and how
+  toolbox fragtop --filesystem /                  every file of a mount
   toolbox fragtop --by dir /home                  which directories
   toolbox fragtop --extents /var/log/wtmp         where one file lies
   toolbox fragtop -i /srv                         watch, sort, look into files
@@ -79,7 +79,7 @@ pub(crate) struct Fragtop {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub(crate) files0_from: Option<PathBuf>,
 
-    /// Look at every file of a mounted file system, from its own records
+    /// Look at every file of a mount, from its records
     ///
     /// Without opening the files or walking the tree: ext2/3/4 by the inode tables on the block device (read only; takes
     /// the right to read the device), XFS by BULKSTAT and btrfs by TREE_SEARCH_V2 (both take root). Where that cannot be
@@ -91,7 +91,7 @@ pub(crate) struct Fragtop {
     #[arg(long, conflicts_with_all = ["patterns", "filesystem", "by", "histogram", "files0_from"], requires = "paths")]
     pub(crate) extents: bool,
 
-    /// Watch the ranking fill, and look into files (? for help)
+    /// Watch the ranking fill (? for help)
     ///
     /// A full-screen view of the first 200 files by each sort key, or of more with -n. Needs a terminal.
     #[arg(short, long, conflicts_with_all = ["extents", "all", "by", "histogram", "advise", "fail_over", "format"])]
@@ -125,7 +125,7 @@ pub(crate) struct Selection {
     /// Leave out what matches, directories with all they hold (repeatable)
     ///
     /// A pattern without a slash is matched against names, one with a slash against whole paths.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", hide_short_help = true)]
     pub(crate) exclude: Vec<OsString>,
 
     /// Follow symbolic links
@@ -149,8 +149,11 @@ pub(crate) struct RankingOptions {
     #[arg(long, conflicts_with = "top", hide_short_help = true)]
     pub(crate) all: bool,
 
-    /// Rank by this, most first; equal files rank by path
-    #[arg(long, value_name = "KEY", value_enum, default_value_t = SortKey::Fragments)]
+    /// Rank by fragments, excess, surplus, size, extents, path
+    ///
+    /// Most first, but for path; equal files rank by path. excess: estimated extra time to read the file, over the ideal
+    /// layout. surplus: fragments beyond the ideal. extents: extent records.
+    #[arg(long, value_name = "KEY", value_enum, hide_possible_values = true, default_value_t = SortKey::Fragments)]
     pub(crate) sort: SortKey,
 
     /// Sum per directory
@@ -162,7 +165,7 @@ pub(crate) struct RankingOptions {
     pub(crate) histogram: bool,
 
     /// Print the command that would rewrite each listed file in one piece
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) advise: bool,
 
     /// Exit 1 when a file has more fragments than this
@@ -193,7 +196,7 @@ pub(crate) struct ScanOptions {
     pub(crate) media: Medium,
 
     /// List every file that could not be looked at
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) errors: bool,
 }
 
@@ -201,8 +204,11 @@ pub(crate) struct ScanOptions {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Form of the answer
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Table)]
+    /// Form of the answer: table, json, csv
+    ///
+    /// table is for people. json is one document in raw units, whose fields are added and never renamed. csv has a head
+    /// line and raw units.
+    #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true, default_value_t = Format::Table)]
     pub(crate) format: Format,
 
     /// Use colour

@@ -136,7 +136,7 @@ impl Report {
         }
         if let Some(limit) = arguments.ranking.fail_over.filter(|_| self.over_limit > 0) {
             let files = things(self.over_limit, "file");
-            message::warning(&format!("{files} of more than {} fragments", count(limit)));
+            message::warning(&format!("{files} of more than {}", things(limit, "fragment")));
         }
         if arguments.ranking.sort == SortKey::Excess {
             self.note_guessed_media();
