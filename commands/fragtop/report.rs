@@ -4,7 +4,7 @@ use crate::cli::{Fragtop, SortKey};
 use crate::exit::Exit;
 use crate::ui::escape::escape;
 use crate::ui::message;
-use crate::ui::numbers::{count, things};
+use crate::ui::numbers::things;
 use crate::ui::terminal::Terminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
