@@ -165,8 +165,9 @@ fn half(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Parses a `struct xfs_bulkstat`; `wide` where the extents are counted in 64 bits.
-fn parse(record: &[u8], wide: bool) -> Option<Inode> {
+/// Parses a `struct xfs_bulkstat`; `wide` where the extents are counted in 64 bits. `None` when it is cut off.
+#[must_use]
+pub fn parse(record: &[u8], wide: bool) -> Option<Inode> {
     let block_bytes = u64::from(half(record, 96)?);
     let mode = u16::from_ne_bytes(record.get(132..134)?.try_into().ok()?);
     Some(Inode {

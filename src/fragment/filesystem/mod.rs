@@ -271,6 +271,22 @@ pub fn scan(mount: &Path, request: &Request, tick: &mut dyn FnMut(&Progress)) ->
     })
 }
 
+/// Ways into the parsers, for the fuzz targets under `tests/fuzz` alone.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    /// Reads an image of ext2, ext3 or ext4: the number of files and of fragments; `None` if it is refused.
+    #[must_use]
+    pub fn ext4(image: &[u8]) -> Option<(u64, u64)> {
+        super::ext4::read_image(image)
+    }
+
+    /// Takes an answer of `TREE_SEARCH_V2` apart, and every item in it by its kind: how many made sense.
+    #[must_use]
+    pub fn btrfs(answer: &[u8], count: u32) -> usize {
+        super::btrfs::read_answer(answer, count)
+    }
+}
+
 /// What the readers of the file systems are given.
 struct Job<'scan> {
     target: &'scan Target<'scan>,

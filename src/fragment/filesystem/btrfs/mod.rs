@@ -12,7 +12,7 @@
 //! is only in the page cache is not in the tree, and a size may lag behind until the next commit. Addresses are those of
 //! the volume, not of its devices. Whether an extent is shared these items do not tell.
 
-pub(super) mod items;
+mod items;
 
 use super::super::extent::Extent;
 use super::super::failure::Cause;
@@ -221,4 +221,16 @@ impl Climb<'_> {
         }
         found
     }
+}
+
+/// Takes an answer of the kernel apart, and every item in it by its kind: how many made sense.
+#[cfg(fuzzing)]
+pub(super) fn read_answer(answer: &[u8], count: u32) -> usize {
+    let makes_sense = |item: &Item<'_>| match item.key.kind {
+        items::INODE => items::inode(item.data).is_some(),
+        items::ENTRY => items::is_subvolume(item.data),
+        items::EXTENT => items::extent(item).is_ok(),
+        _ => items::names(item).map(|(_, name)| name.len()).sum::<usize>() > 0,
+    };
+    crate::sys::btrfs::items(answer, count).filter(makes_sense).count()
 }

@@ -235,3 +235,25 @@ fn file(number: u32, inode: &Inode<'_>, layout: Layout) -> File {
         layout,
     }
 }
+
+/// Reads an image in memory from end to end, as a scan would, and gives the number of its files and of fragments.
+#[cfg(fuzzing)]
+pub(super) fn read_image(image: &[u8]) -> Option<(u64, u64)> {
+    let superblock = superblock_of(image, image.len() as u64, Path::new("")).ok()?;
+    let budget = Budget::new(superblock.blocks);
+    let mut reader = Reader::new(image, &superblock, &budget);
+    let (mut files, mut fragments) = (0, 0);
+    for group in 0..superblock.groups {
+        // A group that makes no sense is passed over, as in a scan.
+        let _ = reader.each(
+            group,
+            || true,
+            |mapper, _, _, inode| {
+                let mut fold = Fold::new(super::super::cost::Cost::default());
+                files += 1;
+                fragments += mapper.map(&inode, &mut fold).map_or(0, |()| fold.finish(1).fragments);
+            },
+        );
+    }
+    Some((files, fragments))
+}
