@@ -82,10 +82,13 @@ fn status(pen: &mut Pen<'_>, model: &Model) {
     let files = numbers::things(progress.counts.files, "file");
     let rate = format!("{}/s", numbers::count((progress.counts.files as f64 / seconds.max(0.001)) as u64));
     let failures = numbers::things(progress.failures.serious(), "failure");
+    let notes = progress.failures.iter().filter(|(cause, _)| cause.is_note()).map(|(_, tally)| tally.count).sum();
+    let notes = if notes > 0 { numbers::things(notes, "note") } else { String::new() };
     let elapsed = format!("{seconds:.1} s");
     let threads = numbers::things(progress.threads as u64, "thread");
     let alarm = if progress.failures.serious() > 0 { Tone::Alarm } else { Tone::Plain };
-    let plain = [&rate, &elapsed, &threads].map(|text| (text.as_str(), Tone::Plain));
+    let plain = [&notes, &rate, &elapsed, &threads].into_iter().filter(|text| !text.is_empty());
+    let plain = plain.map(|text| (text.as_str(), Tone::Plain));
     pen.parts(0, [(stage, tone), (&files, Tone::Title), (&failures, alarm)].into_iter().chain(plain));
 }
 

@@ -143,8 +143,9 @@ fn failures_are_listed_by_cause() {
     for path in ["/x/\x1b[2J", "/y"] {
         failures.push(Failure { path: path.into(), cause: Cause::Denied, named: false });
     }
+    failures.push(Failure { path: "/gone".into(), cause: Cause::Vanished, named: false });
     model.progress.failures = failures;
-    assert!(screen(&mut model, 80, 14)[0].contains("2 failures"));
+    assert!(screen(&mut model, 80, 14)[0].contains("2 failures  1 note  "));
     keys(&mut model, "e");
     let lines = screen(&mut model, 80, 14);
     assert_eq!(lines[1..4], ["2  permission denied", "    /x/\\x1b[2J", "    and 1 more"]);
