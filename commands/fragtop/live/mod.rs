@@ -1,11 +1,13 @@
 //! `toolbox fragtop -i`: the ranking while it fills, like `top`, and each file's extents at a key press.
 //!
 //! ```text
-//! scanning  123,456 files  412,345/s  0.3 s  3 failures
-//! /home/x/projects
-//! fragments v ideal     excess        size  file
-//!       2,661     2   31.9 ms     1.2 GiB  > /var/log/access.log
-//! ? help  q quit  Enter details  s sort  r reverse  / filter  e failures
+//! scanning  123,456 files  3 failures  412,345/s  0.3 s  2 threads
+//! /srv/projects/toolbox/target
+//! first 200 of 123,453 by fragments
+//!  fragments▼ ideal   excess      size  extents  file
+//!        266     2   3.2 ms   1.2 GiB      268 >/var/log/access.log
+//!         39     1 456.0 us  38.0 MiB       39  /var/log/wtmp
+//! ? help  q quit  Enter details  s sort  r reverse  / filter  e failures  x stop
 //! ```
 //!
 //! The scan works in the background ([`scanner`]) and the view looks at what it has found five times a second; keys and

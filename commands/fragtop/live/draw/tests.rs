@@ -174,6 +174,23 @@ fn ascii_is_ascii() {
 }
 
 #[test]
+fn without_colour_there_is_none() {
+    for color in [false, true] {
+        let mut model = opened(extents(40));
+        model.look.color = color;
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test backend has no way to fail");
+        let mut colored = 0;
+        for press in [Press::Home, Press::Char('?'), Press::Char('e'), Press::Escape, Press::Escape] {
+            model.press(press);
+            terminal.draw(|frame| draw(frame, &mut model)).expect("a test backend has no way to fail");
+            let cells = terminal.backend().buffer().content.iter();
+            colored += cells.filter(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset)).count();
+        }
+        assert_eq!(colored > 0, color);
+    }
+}
+
+#[test]
 fn hostile_names_stay_on_their_line() {
     let hostile = b"/srv/\n\x1b]0;owned\x07\xe2\x80\xae\xff\xf0\x9f\x98\x80";
     let mut model = model(&FILES);
@@ -191,7 +208,20 @@ fn no_size_is_too_small_or_too_large() {
     for model in &mut models {
         for pressed in ["", "j", "?", "e"] {
             keys(model, pressed);
-            for (width, height) in [(1, 1), (2, 2), (3, 1), (1, 9), (5, 3), (20, 5), (40, 12), (80, 24), (500, 120)] {
+            for (width, height) in [
+                (0, 0),
+                (0, 3),
+                (4, 0),
+                (1, 1),
+                (2, 2),
+                (3, 1),
+                (1, 9),
+                (5, 3),
+                (20, 5),
+                (40, 12),
+                (80, 24),
+                (500, 120),
+            ] {
                 assert_eq!(screen(model, width, height).len(), usize::from(height));
             }
         }
