@@ -159,12 +159,13 @@ fn the_view_ranks_sorts_filters_and_quits() {
     });
     terminal.keys(&["/", "med"]);
     terminal.wait_until("the filtered list", |screen| screen.contains("/med_") && !screen.contains("tree/large"));
-    terminal.keys(&["Enter"]);
+    terminal.keys(&["Enter", "R"]);
+    terminal.wait("all 1 of 1 with med in their paths by size");
     terminal.keys(&["Enter"]);
     let screen = terminal.wait("volume  ");
     assert!(screen.starts_with("tree/medium\n") && screen.contains("32.0 KiB"), "{screen}");
     terminal.keys(&["Escape"]);
-    terminal.keys(&["Escape"]);
+    terminal.keys(&["Escape", "R"]);
     terminal.wait("tree/large");
     terminal.keys(&["Down", "PageDown", "Home", "?"]);
     terminal.wait("help");

@@ -94,12 +94,13 @@ pub(crate) fn run(roots: impl IntoIterator<Item = Root>, options: Options, setup
     terminal::listen_to_signals(&sender)?;
     let kept = setup.rows.max(KEPT);
     let look = Look { ascii: setup.ascii, color: setup.color, kept, min_fragments: setup.min_fragments };
-    let scanner = start(&roots, &options, look, &sender)?;
+    let model = Model::new(look, setup.key);
+    let scanner = start(&roots, &options, &model, &sender)?;
     let screen = Screen::take()?;
     terminal::listen_to_keys(&sender)?;
     let mut view = View {
         screen,
-        model: Model::new(look, setup.key),
+        model,
         scanner,
         sender,
         decoder: Decoder::default(),
@@ -121,13 +122,13 @@ pub(crate) fn run(roots: impl IntoIterator<Item = Root>, options: Options, setup
     }
 }
 
-fn start(roots: &[Root], options: &Options, look: Look, sender: &Sender<Event>) -> Result<Scanner> {
+fn start(roots: &[Root], options: &Options, model: &Model, sender: &Sender<Event>) -> Result<Scanner> {
     let sender = sender.clone();
     let done = move || {
         // Nobody listens any more when the view has ended.
         let _ = sender.send(Event::Scanned);
     };
-    Scanner::start(roots.to_vec(), options, look.kept, look.min_fragments, done)
+    Scanner::start(roots.to_vec(), options, model.wanted(), done)
 }
 
 struct View {
@@ -236,7 +237,7 @@ impl View {
             Action::Refresh => self.refresh(),
             Action::Open(path) => self.open(path)?,
             Action::Rescan => {
-                self.scanner = start(&self.roots, &self.options, self.model.look, &self.sender)?;
+                self.scanner = start(&self.roots, &self.options, &self.model, &self.sender)?;
                 self.refresh();
             }
             Action::Stop => self.scanner.stop(),

@@ -109,7 +109,13 @@ fn the_filter_shows_while_it_is_typed() {
     keys(&mut model, "/srv/b");
     let lines = screen(&mut model, 80, 14);
     assert_eq!(lines[13], "/srv/b_  Enter keep, Esc clear");
-    assert!(lines[2].ends_with("; 1 of these match the filter"), "{lines:?}");
+    assert!(lines[2].ends_with("by fragments; 1 of these match; R scans for more"), "{lines:?}");
+    model.press(Press::Enter);
+    keys(&mut model, "R");
+    assert!(screen(&mut model, 80, 14)[2].ends_with(" with srv/b in their paths by fragments"));
+    model.press(Press::Escape);
+    assert!(screen(&mut model, 80, 14)[2].ends_with(" with srv/b in their paths by fragments; R scans for all"));
+    keys(&mut model, "/srv/b");
     keys(&mut model, "\u{202e}");
     assert_eq!(screen(&mut model, 80, 14)[13], "/srv/b\\u{202e}_  Enter keep, Esc clear");
 }
