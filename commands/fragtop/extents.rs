@@ -3,6 +3,8 @@
 //! ```text
 //! $ toolbox fragtop --extents /var/log/wtmp
 //! /var/log/wtmp: 2 fragments in 2 extents, ideal 1, excess 12.0 us, 38.0 MiB on ext4
+//! file    ▂▁▁▁▁▁▁▁▁▁▁▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁
+//! volume  ···▆·····█················
 //!  #     in file   on volume      length    jump  flags
 //!  0           0  1073741824    16777216
 //!  1    16777216  2147483648    23068672  +1.0 G
@@ -22,9 +24,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use toolbox::fragment::{self, Extent, FileReport, Flags};
 
-/// Cells of a picture, at most, and of the word before it.
-const PICTURE: usize = 72;
-const LABEL: usize = 8;
+/// Cells of a picture, at most, the word before it included.
+const PICTURE: usize = 80;
 
 /// Shows the extents of every file given.
 ///
@@ -86,16 +87,12 @@ fn table(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> String {
     lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
-/// Where along the file its fragments begin, and where on the volume they lie.
-fn pictures(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> Vec<String> {
-    if extents.is_empty() {
-        return Vec::new();
-    }
-    let width = terminal.width.unwrap_or(PICTURE).saturating_sub(LABEL).clamp(1, PICTURE);
+/// Where along the file its fragments begin, and where on the volume they lie. (What the glyphs mean says the manual.)
+fn pictures(file: &FileReport, extents: &[Extent], terminal: &Terminal) -> impl Iterator<Item = String> {
+    let width = terminal.width.unwrap_or(PICTURE).min(PICTURE);
     let fragments = picture::fragments(extents, file.layout.exact);
-    let along = picture::along_file(extents, &fragments, file.size_bytes, width, terminal.ascii);
-    let volume = picture::on_volume(extents, file.volume.total_bytes, width, terminal.ascii);
-    vec![format!("{:<LABEL$}{along}", "file"), format!("{:<LABEL$}{volume}", "volume")]
+    let sizes = (file.size_bytes, file.volume.total_bytes);
+    picture::lines(extents, &fragments, sizes, width, terminal.ascii).into_iter().take(2)
 }
 
 /// How far the second lies from the end of the first, where both have a place and it is not right there.

@@ -53,9 +53,9 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "INTERACTIVE VIEW",
         &[
-            "-i shows the ranking while it fills, on the whole screen. Arrows, j, k, PgUp, PgDn, Home, End, g and G move; s sorts by the next key and r reverses; / filters by a part of the path, and Esc clears the filter; Enter shows the selected file closely; e lists the failures by cause; x stops the scan and keeps what it found; R scans again; ? is the help; q quits. Ctrl-Z suspends.",
-            "The list holds the first 200 files (or more, with -n) by the key it is sorted by, whichever that is: each has a ranking of its own. Reversing and filtering choose among these; the third line says how many there are.",
-            "A file closely: one line shows along the file how many fragments begin in each part of it, another how much of its data lies in each part of the volume; below them every extent. A dot is a hole, or a part of the volume without data of this file. Addresses are the file system's own: on btrfs and on volumes of several disks they are no places on one disk.",
+            "-i shows the ranking while it fills, on the whole screen. Arrows, j, k, PgUp, PgDn, Home, End, g and G move; s sorts by the next key and r reverses; / filters by a part of the path, and Esc clears the filter; Enter shows the selected file closely; e lists the failures by cause; x stops the scan and keeps what it found; R scans again, and with a filter ranks only the files that match it; ? is the help; q quits. Ctrl-Z suspends.",
+            "The list holds the first 200 files (or more, with -n) by the key it is sorted by, whichever that is: each has a ranking of its own. Reversing and filtering choose among these (R with a filter has all files that match it ranked); the third line says how many there are.",
+            "A file closely: one line shows along the file how many fragments begin in each part of it, another how much of its data lies in each part of the volume; below them every extent. (--extents prints the same two lines.) A dot is a hole, or a part of the volume without data of this file. Addresses are the file system's own: on btrfs and on volumes of several disks they are no places on one disk.",
             "Exits with 0 after q, and with 130 after Ctrl-C (or SIGINT) while the scan was on its way. SIGTERM, SIGHUP and SIGQUIT give the terminal back and then end the program as they always do. Without a terminal on standard input and standard output, or on one whose TERM is dumb, nothing is drawn and the exit code is 2.",
         ],
     ),

@@ -9,15 +9,43 @@
 //!   worth rewriting stands out. A cell without a beginning is part of a fragment that began further left; a hole, or
 //!   data without a place yet, is a dot.
 //!
-//! Pure functions: extents in, text out. Addresses are the file system's own: on btrfs, and on a volume of several
+//! [`lines`] puts both below each other, with what they mean. Pure functions: extents in, text out. Addresses are the file system's own: on btrfs, and on a volume of several
 //! disks, they are not places on one disk.
 
+use super::numbers::bytes;
 use toolbox::fragment::{Cost, Extent, Flags, Fold};
 
 /// Heights of a block, in eighths.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// The same in ASCII, for shares of data.
 const ASCII_SHARES: [char; 8] = ['_', '-', '-', '=', '=', '+', '+', '#'];
+
+/// From this width on a picture has a label before it.
+const LABELLED: usize = 40;
+
+/// Both pictures, one below the other, and a line for each that says what it means; nothing for a file without
+/// extents. `fragments` numbers the extents as [`fragments`] does.
+pub(crate) fn lines(
+    extents: &[Extent],
+    fragments: &[u64],
+    (file_bytes, volume_bytes): (u64, u64),
+    width: usize,
+    ascii: bool,
+) -> Vec<String> {
+    if extents.is_empty() {
+        return Vec::new();
+    }
+    let (file, volume) = if width >= LABELLED { ("file    ", "volume  ") } else { ("", "") };
+    let cells = width.saturating_sub(file.len());
+    let cell = |whole: u64| bytes(whole.div_ceil(cells.max(1) as u64));
+    let (file_bytes, volume_bytes) = (end_in_file(extents).max(file_bytes), end_on_volume(extents).max(volume_bytes));
+    vec![
+        format!("{file}{}", along_file(extents, fragments, file_bytes, cells, ascii)),
+        format!("{volume}{}", on_volume(extents, volume_bytes, cells, ascii)),
+        format!("{file}{} a cell; {}", cell(file_bytes), legend_along_file(ascii)),
+        format!("{volume}{} a cell; the higher, the more of the file's data lies there", cell(volume_bytes)),
+    ]
+}
 
 /// Which of the file's fragments each extent belongs to, counted from 1; 0 for what has no place of its own.
 ///
@@ -33,11 +61,9 @@ pub(crate) fn fragments(extents: &[Extent], exact: bool) -> Vec<u64> {
 }
 
 /// Where on a volume of `volume_bytes` the data lies, in `width` cells.
-pub(crate) fn on_volume(extents: &[Extent], volume_bytes: u64, width: usize, ascii: bool) -> String {
+fn on_volume(extents: &[Extent], volume_bytes: u64, width: usize, ascii: bool) -> String {
     let placed: Vec<_> = extents.iter().filter(|extent| !extent.flags.any(Flags::UNPLACED)).collect();
-    // A volume that has grown since, or whose addresses are not those of one disk, is drawn as far as its data goes.
-    let end = placed.iter().map(|extent| extent.physical.saturating_add(extent.disk_length)).max().unwrap_or(0);
-    let scale = Scale { whole: volume_bytes.max(end), cells: width };
+    let scale = Scale { whole: end_on_volume(extents).max(volume_bytes), cells: width };
     let mut amounts = vec![0; width];
     placed.iter().for_each(|extent| scale.spread(extent.physical, extent.disk_length, &mut amounts));
     let most = amounts.iter().copied().max().unwrap_or(0);
@@ -46,9 +72,8 @@ pub(crate) fn on_volume(extents: &[Extent], volume_bytes: u64, width: usize, asc
 
 /// Where along the file's `file_bytes` its fragments begin, in `width` cells. `fragments` numbers the extents as
 /// [`fragments`] does.
-pub(crate) fn along_file(extents: &[Extent], fragments: &[u64], file_bytes: u64, width: usize, ascii: bool) -> String {
-    let end = extents.iter().map(|extent| extent.logical.saturating_add(extent.length)).max().unwrap_or(0);
-    let scale = Scale { whole: file_bytes.max(end), cells: width };
+fn along_file(extents: &[Extent], fragments: &[u64], file_bytes: u64, width: usize, ascii: bool) -> String {
+    let scale = Scale { whole: end_in_file(extents).max(file_bytes), cells: width };
     let (mut amounts, mut beginnings) = (vec![0; width], vec![0; width]);
     let mut before = 0;
     for (extent, &fragment) in extents.iter().zip(fragments) {
@@ -63,6 +88,17 @@ pub(crate) fn along_file(extents: &[Extent], fragments: &[u64], file_bytes: u64,
         }
     }
     amounts.into_iter().zip(beginnings).map(|(amount, begin)| beginning(amount, begin, ascii)).collect()
+}
+
+/// Where the last extent ends in the file: behind its last byte where blocks are not full, or were given in advance.
+fn end_in_file(extents: &[Extent]) -> u64 {
+    extents.iter().map(|extent| extent.logical.saturating_add(extent.length)).max().unwrap_or(0)
+}
+
+/// Where the last extent ends on the volume: behind its end, where addresses are not those of one disk.
+fn end_on_volume(extents: &[Extent]) -> u64 {
+    let placed = extents.iter().filter(|extent| !extent.flags.any(Flags::UNPLACED));
+    placed.map(|extent| extent.physical.saturating_add(extent.disk_length)).max().unwrap_or(0)
 }
 
 /// Maps bytes of a whole to cells.
@@ -120,11 +156,11 @@ fn beginning(amount: u64, beginnings: u64, ascii: bool) -> char {
 }
 
 /// What the glyphs of [`along_file`] mean, for a legend.
-pub(crate) fn legend_along_file(ascii: bool) -> &'static str {
+fn legend_along_file(ascii: bool) -> &'static str {
     if ascii {
-        "fragments that begin: - 0, 1-9, + more; . hole"
+        "begin: - 0, 1-9, + more, . hole"
     } else {
-        "fragments that begin: ▁ 0 ▂ 1 ▃ 2 ▄ ≤4 ▅ ≤8 ▆ ≤16 ▇ ≤32 █ more; · hole"
+        "begin: ▁ 0 ▂ 1 ▃ 2 ▄ ≤4 ▅ ≤8 ▆ ≤16 ▇ ≤32 █ >32 · hole"
     }
 }
 
@@ -208,6 +244,18 @@ mod tests {
             assert_eq!(along_file(&absurd, &fragments(&absurd, true), 0, width, true).len(), width);
         }
         assert_eq!(on_volume(&extents(&[(0, 7, 0)]), 10, 3, true), "...");
+    }
+
+    #[test]
+    fn both_pictures_say_what_a_cell_is() {
+        let all = extents(&[(0, 0, 4), (4, 8, 4)]);
+        let numbers = fragments(&all, true);
+        let drawn = lines(&all, &numbers, (30_000, 40 * 4096), 40, true);
+        assert_eq!(drawn[0], "file    1---------------1---------------");
+        assert_eq!(drawn[1], "volume  ###-..=##=......................");
+        assert!(drawn[2].starts_with("file    1.0 KiB a cell; ") && drawn[3].starts_with("volume  5.0 KiB a cell; "));
+        assert_eq!(lines(&all, &numbers, (0, 0), 4, true)[1], "#--#", "no label where there is no room");
+        assert!(lines(&[], &[], (1, 1), 40, true).is_empty());
     }
 
     #[test]

@@ -120,11 +120,12 @@ impl Terminal {
         self.wait_until("a clear screen", |screen| !screen.contains("code="));
     }
 
-    /// A list of so many paths that a scan of them does not end while a test looks on.
+    /// A list that names a folder so often that a scan of it does not end while a test looks on.
     fn endless(&self) -> String {
-        let path = self.folder.join("tree");
-        let one = [path.as_os_str().as_bytes(), b"\0"].concat();
-        fs::write(self.folder.join("list"), one.repeat(1_000_000)).expect("there is room for a list");
+        let crowd = self.folder.join("crowd");
+        fs::create_dir_all(&crowd).expect("the folder for tests can be written to");
+        (0..500).for_each(|name| fs::write(crowd.join(name.to_string()), "").expect("there is room for an empty file"));
+        fs::write(self.folder.join("list"), b"crowd\0".repeat(100_000)).expect("there is room for a list");
         "--files0-from list".to_owned()
     }
 
@@ -158,12 +159,13 @@ fn the_view_ranks_sorts_filters_and_quits() {
     });
     terminal.keys(&["/", "med"]);
     terminal.wait_until("the filtered list", |screen| screen.contains("/med_") && !screen.contains("tree/large"));
-    terminal.keys(&["Enter"]);
+    terminal.keys(&["Enter", "R"]);
+    terminal.wait("all 1 of 1 with med in their paths by size");
     terminal.keys(&["Enter"]);
     let screen = terminal.wait("volume  ");
     assert!(screen.starts_with("tree/medium\n") && screen.contains("32.0 KiB"), "{screen}");
     terminal.keys(&["Escape"]);
-    terminal.keys(&["Escape"]);
+    terminal.keys(&["Escape", "R"]);
     terminal.wait("tree/large");
     terminal.keys(&["Down", "PageDown", "Home", "?"]);
     terminal.wait("help");

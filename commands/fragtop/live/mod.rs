@@ -1,11 +1,13 @@
 //! `toolbox fragtop -i`: the ranking while it fills, like `top`, and each file's extents at a key press.
 //!
 //! ```text
-//! scanning  123,456 files  412,345/s  0.3 s  3 failures
-//! /home/x/projects
-//! fragments v ideal     excess        size  file
-//!       2,661     2   31.9 ms     1.2 GiB  > /var/log/access.log
-//! ? help  q quit  Enter details  s sort  r reverse  / filter  e failures
+//! scanning  123,456 files  3 failures  412,345/s  0.3 s  2 threads
+//! /srv/projects/toolbox/target
+//! first 200 of 123,453 by fragments
+//!  fragments▼ ideal   excess      size  extents  file
+//!        266     2   3.2 ms   1.2 GiB      268 >/var/log/access.log
+//!         39     1 456.0 us  38.0 MiB       39  /var/log/wtmp
+//! ? help  q quit  Enter details  s sort  r reverse  / filter  e failures  x stop
 //! ```
 //!
 //! The scan works in the background ([`scanner`]) and the view looks at what it has found five times a second; keys and
@@ -92,12 +94,13 @@ pub(crate) fn run(roots: impl IntoIterator<Item = Root>, options: Options, setup
     terminal::listen_to_signals(&sender)?;
     let kept = setup.rows.max(KEPT);
     let look = Look { ascii: setup.ascii, color: setup.color, kept, min_fragments: setup.min_fragments };
-    let scanner = start(&roots, &options, look, &sender)?;
+    let model = Model::new(look, setup.key);
+    let scanner = start(&roots, &options, &model, &sender)?;
     let screen = Screen::take()?;
     terminal::listen_to_keys(&sender)?;
     let mut view = View {
         screen,
-        model: Model::new(look, setup.key),
+        model,
         scanner,
         sender,
         decoder: Decoder::default(),
@@ -119,13 +122,13 @@ pub(crate) fn run(roots: impl IntoIterator<Item = Root>, options: Options, setup
     }
 }
 
-fn start(roots: &[Root], options: &Options, look: Look, sender: &Sender<Event>) -> Result<Scanner> {
+fn start(roots: &[Root], options: &Options, model: &Model, sender: &Sender<Event>) -> Result<Scanner> {
     let sender = sender.clone();
     let done = move || {
         // Nobody listens any more when the view has ended.
         let _ = sender.send(Event::Scanned);
     };
-    Scanner::start(roots.to_vec(), options, look.kept, look.min_fragments, done)
+    Scanner::start(roots.to_vec(), options, model.wanted(), done)
 }
 
 struct View {
@@ -234,7 +237,7 @@ impl View {
             Action::Refresh => self.refresh(),
             Action::Open(path) => self.open(path)?,
             Action::Rescan => {
-                self.scanner = start(&self.roots, &self.options, self.model.look, &self.sender)?;
+                self.scanner = start(&self.roots, &self.options, &self.model, &self.sender)?;
                 self.refresh();
             }
             Action::Stop => self.scanner.stop(),

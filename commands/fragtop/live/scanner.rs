@@ -43,17 +43,48 @@ pub(super) struct Progress {
     pub(super) threads: usize,
 }
 
+/// Which files a scan keeps.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// So many for each key.
+    pub(super) kept: usize,
+    /// Of at least so many fragments.
+    pub(super) min_fragments: u64,
+    /// With this in their paths; others are not counted either.
+    pub(super) filter: String,
+}
+
 /// The rankings of one worker.
 struct Board([Ranking; KEYS.len()]);
 
 /// A worker's end of its board; the view holds the other.
-struct Writer(Arc<Mutex<Board>>);
+struct Writer {
+    board: Arc<Mutex<Board>>,
+    filter: Arc<str>,
+}
 
 impl Collect for Writer {
     fn file(&mut self, found: &Found<'_>) {
+        if !matches(found.directory, found.name, &self.filter) {
+            return;
+        }
         // Uncontended but for the few times a second that the view looks.
-        lock(&self.0).0.iter_mut().for_each(|ranking| ranking.file(found));
+        lock(&self.board).0.iter_mut().for_each(|ranking| ranking.file(found));
     }
+}
+
+/// Whether the path of a file contains `part`. It is put together only where the part may lie across its two halves.
+fn matches(directory: &[u8], name: &[u8], part: &str) -> bool {
+    let part = part.as_bytes();
+    contains(directory, part)
+        || contains(name, part)
+        || (part.contains(&b'/')
+            && contains(&[directory.strip_suffix(b"/").unwrap_or(directory), name].join(&b'/'), part))
+}
+
+/// Whether `part` occurs in `text`.
+pub(super) fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
 /// A scan under way, or finished.
@@ -73,22 +104,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Scanner {
-    /// Starts a scan that keeps `kept` files of at least `min_fragments` for each key, and calls `done` at its end.
+    /// Starts a scan that keeps what is `wanted`, and calls `done` at its end.
     ///
     /// # Errors
     /// The kernel's error when there is no thread to be had.
     pub(super) fn start(
         roots: Vec<Root>,
         options: &Options,
-        kept: usize,
-        min_fragments: u64,
+        wanted: Wanted,
         done: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let (shared, stop) = (Arc::<Shared>::default(), Arc::<AtomicBool>::default());
         let options = Options { stop: Arc::clone(&stop), ..options.clone() };
         let theirs = Arc::clone(&shared);
         terminal::spawn("scanner", move || {
-            theirs.run(roots, &options, kept, min_fragments);
+            theirs.run(roots, &options, &wanted);
             done();
         })?;
         Ok(Self { shared, stop })
@@ -122,12 +152,13 @@ impl Drop for Scanner {
 }
 
 impl Shared {
-    fn run(&self, roots: Vec<Root>, options: &Options, kept: usize, min_fragments: u64) {
+    fn run(&self, roots: Vec<Root>, options: &Options, wanted: &Wanted) {
+        let filter: Arc<str> = wanted.filter.as_str().into();
         let collector = || {
-            let ranking = |key| Ranking::new(key, kept).min_fragments(min_fragments);
+            let ranking = |key| Ranking::new(key, wanted.kept).min_fragments(wanted.min_fragments);
             let board = Arc::new(Mutex::new(Board(KEYS.map(ranking))));
             lock(&self.boards).push(Arc::clone(&board));
-            Writer(board)
+            Writer { board, filter: Arc::clone(&filter) }
         };
         let outcome = scan(roots, options, collector, &mut |tick| self.note(tick));
         let mut progress = lock(&self.progress);
@@ -156,13 +187,14 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn scanned(root: &str, stop: bool) -> Scanner {
+    fn scanned(root: &str, filter: &str, stop: bool) -> Scanner {
         let (sender, done) = mpsc::channel();
         let done_is_near = move || {
             let _ = sender.send(());
         };
         let roots = vec![Root::path(root)];
-        let scanner = Scanner::start(roots, &Options::default(), KEPT, 0, done_is_near).unwrap();
+        let wanted = Wanted { kept: KEPT, min_fragments: 0, filter: filter.to_owned() };
+        let scanner = Scanner::start(roots, &Options::default(), wanted, done_is_near).unwrap();
         if stop {
             scanner.stop();
         }
@@ -172,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_key_has_its_own_first_files() {
-        let scanner = scanned(".", false);
+        let scanner = scanned(".", "", false);
         let progress = scanner.progress();
         assert_eq!(progress.stage, Stage::Done);
         assert!(progress.counts.files > 0);
@@ -190,13 +222,32 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_at_is_counted() {
-        let scanner = scanned("/there/is/no/such/path", false);
+        let scanner = scanned("/there/is/no/such/path", "", false);
         assert_eq!(scanner.progress().failures.serious(), 1);
         assert!(scanner.ranked(Key::Fragments).0.is_empty());
     }
 
     #[test]
+    fn only_what_the_filter_lets_through_is_ranked() {
+        let scanner = scanned("fragtop", "live/sc", false);
+        let (files, totals) = scanner.ranked(Key::Path);
+        let names: Vec<_> = files.iter().map(|file| file.path.to_str()).collect();
+        assert_eq!((names, totals.files), (vec![Some("fragtop/live/scanner.rs")], 1));
+    }
+
+    #[test]
+    fn a_filter_may_lie_across_directory_and_name() {
+        for (directory, name) in [(&b"/a/b"[..], &b"cd"[..]), (b"/a/b/", b"cd")] {
+            for part in ["", "a/b", "c", "b/c", "/a/b/cd"] {
+                assert!(matches(directory, name, part), "{part}");
+            }
+            assert!(!matches(directory, name, "bc") && !matches(directory, name, "b//c"));
+        }
+        assert!(matches(b"", b"cd", "cd") && !matches(b"/", b"cd", "//"));
+    }
+
+    #[test]
     fn a_stopped_scan_is_partial() {
-        assert_eq!(scanned("/", true).progress().stage, Stage::Partial);
+        assert_eq!(scanned("/", "", true).progress().stage, Stage::Partial);
     }
 }

@@ -9,7 +9,7 @@
 
 use super::keys::Press;
 use super::pager::Pager;
-use super::scanner::{KEYS, Progress};
+use super::scanner::{KEYS, Progress, Wanted, contains};
 use crate::ui::picture;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(super) enum Action {
     Refresh,
     /// Find out how this file lies.
     Open(PathBuf),
-    /// Begin the scan again.
+    /// Begin the scan again, for what is now wanted.
     Rescan,
     /// End the scan, and keep what it found.
     Stop,
@@ -85,6 +85,8 @@ pub(super) struct Model {
     pub(super) reverse: bool,
     pub(super) filter: String,
     pub(super) editing: bool,
+    /// The filter that the scan was begun with: other files were not ranked at all.
+    pub(super) scanned: String,
     pub(super) progress: Progress,
     pub(super) totals: Totals,
     pub(super) list: Pager,
@@ -104,6 +106,7 @@ impl Model {
             reverse: false,
             filter: String::new(),
             editing: false,
+            scanned: String::new(),
             progress: Progress::default(),
             totals: Totals::default(),
             list: Pager::default(),
@@ -134,6 +137,12 @@ impl Model {
             }
             Err(why) => Extents::Failed(why),
         };
+    }
+
+    /// What the scan is to keep.
+    pub(super) fn wanted(&self) -> Wanted {
+        let Look { kept, min_fragments, .. } = self.look;
+        Wanted { kept, min_fragments, filter: self.scanned.clone() }
     }
 
     /// The files shown, in order.
@@ -212,7 +221,10 @@ impl Model {
             Press::Escape => self.set_filter(String::new()),
             Press::Enter => return self.open_selected(),
             Press::Char('x') => return Action::Stop,
-            Press::Char('R') => return Action::Rescan,
+            Press::Char('R') => {
+                self.scanned.clone_from(&self.filter);
+                return Action::Rescan;
+            }
             _ => self.walk(press),
         }
         Action::Draw
@@ -282,10 +294,6 @@ impl Model {
         self.list.at = followed.unwrap_or(self.list.at);
         self.list.hold(self.shown.len());
     }
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || text.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]
@@ -366,6 +374,7 @@ pub(super) mod tests {
         model.press(Press::Enter);
         assert_eq!((model.editing, shown(&model).len()), (false, 3));
         assert_eq!(press(&mut model, "q"), Action::Quit);
+        assert_eq!((press(&mut model, "R"), model.wanted().filter.as_str()), (Action::Rescan, "log"));
         model.press(Press::Escape);
         assert_eq!(shown(&model).len(), 4);
         press(&mut model, "/é");

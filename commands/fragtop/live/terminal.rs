@@ -6,6 +6,8 @@
 //!
 //! Signals and bytes arrive on two threads, which send them to the view's one channel: the view then sleeps until
 //! there is something to do, and a signal is seen at once even while nobody types. The threads end with the process.
+//! (The reader that crossterm has is not used: it polls, and once the terminal has hung up it turns in a loop that no
+//! timeout and no signal ends.)
 //!
 //! Raw input turns Ctrl-Z into a byte. [`Screen::suspend`] gives the terminal back and sends the stop to the whole
 //! foreground group, as the terminal would have done; where nothing could continue the group, the kernel ignores it.

@@ -3,12 +3,10 @@
 use super::super::state::{Detail, Extents};
 use super::{Pen, Tone, right};
 use crate::ui::{numbers, picture};
-use toolbox::fragment::{Extent, FileReport};
+use toolbox::fragment::FileReport;
 
 /// From this width on places are given to the byte, below it with a unit.
 const EXACT: usize = 76;
-/// From this width on pictures have a label before them.
-const LABELLED: usize = 40;
 
 pub(super) fn draw(pen: &mut Pen<'_>, detail: &mut Detail) {
     let last = pen.height().saturating_sub(1);
@@ -40,7 +38,8 @@ fn summary(pen: &Pen<'_>, detail: &Detail) -> Vec<String> {
         numbers::nanoseconds(layout.excess_ns),
     )];
     if let Extents::Known(extents, fragments) = &detail.extents {
-        lines.extend(pictures(pen, report, extents, fragments));
+        let sizes = (report.size_bytes, report.volume.total_bytes);
+        lines.extend(picture::lines(extents, fragments, sizes, pen.width(), pen.look.ascii));
     }
     lines.insert(lines.len().min(3), facts(report));
     lines
@@ -57,21 +56,6 @@ fn facts(report: &FileReport) -> String {
         numbers::bytes(volume.total_bytes),
         numbers::things(u64::from(report.links), "name"),
     )
-}
-
-/// Where along the file it is in pieces, where on the volume they lie, and what the pictures mean.
-fn pictures(pen: &Pen<'_>, report: &FileReport, extents: &[Extent], fragments: &[u64]) -> Vec<String> {
-    let (ascii, width) = (pen.look.ascii, pen.width());
-    let (file, volume) = if width >= LABELLED { ("file    ", "volume  ") } else { ("", "") };
-    let cells = width.saturating_sub(file.len());
-    let total = report.volume.total_bytes;
-    let cell = |whole: u64| numbers::bytes(whole.div_ceil(cells.max(1) as u64));
-    vec![
-        format!("{file}{}", picture::along_file(extents, fragments, report.size_bytes, cells, ascii)),
-        format!("{volume}{}", picture::on_volume(extents, total, cells, ascii)),
-        format!("{file}{} a cell; {}", cell(report.size_bytes), picture::legend_along_file(ascii)),
-        format!("{volume}{} a cell; the higher, the more of the file's data lies there", cell(total)),
-    ]
 }
 
 /// The extents, from line `first` to before `last`.

@@ -14,6 +14,8 @@ const PROMPTS: [&str; 9] =
 
 /// The least room for a path beside the columns.
 const PATH: usize = 24;
+/// Room for the filter where it is one word among others.
+const NAMED: usize = 20;
 /// Room for the bars, where the screen is wide.
 const BAR: usize = 12;
 
@@ -50,7 +52,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, model: &mut Model) {
         place(pen, model);
     }
     if above > 3 {
-        pen.line(2, &choice(model), Tone::Plain);
+        let choice = choice(pen, model);
+        pen.line(2, &choice, Tone::Plain);
     }
     let page = pen.height().saturating_sub(above + below);
     let shown = model.shown().len();
@@ -82,10 +85,13 @@ fn status(pen: &mut Pen<'_>, model: &Model) {
     let files = numbers::things(progress.counts.files, "file");
     let rate = format!("{}/s", numbers::count((progress.counts.files as f64 / seconds.max(0.001)) as u64));
     let failures = numbers::things(progress.failures.serious(), "failure");
+    let notes = progress.failures.iter().filter(|(cause, _)| cause.is_note()).map(|(_, tally)| tally.count).sum();
+    let notes = if notes > 0 { numbers::things(notes, "note") } else { String::new() };
     let elapsed = format!("{seconds:.1} s");
     let threads = numbers::things(progress.threads as u64, "thread");
     let alarm = if progress.failures.serious() > 0 { Tone::Alarm } else { Tone::Plain };
-    let plain = [&rate, &elapsed, &threads].map(|text| (text.as_str(), Tone::Plain));
+    let plain = [&notes, &rate, &elapsed, &threads].into_iter().filter(|text| !text.is_empty());
+    let plain = plain.map(|text| (text.as_str(), Tone::Plain));
     pen.parts(0, [(stage, tone), (&files, Tone::Title), (&failures, alarm)].into_iter().chain(plain));
 }
 
@@ -109,7 +115,7 @@ fn place(pen: &mut Pen<'_>, model: &Model) {
 }
 
 /// Which files these are: the list is honest about being a part.
-fn choice(model: &Model) -> String {
+fn choice(pen: &Pen<'_>, model: &Model) -> String {
     let order = match (model.key, model.reverse) {
         (Key::Path, false) => "in order".to_owned(),
         (Key::Path, true) => "in order, last first".to_owned(),
@@ -118,9 +124,13 @@ fn choice(model: &Model) -> String {
     };
     let (kept, all) = (numbers::count(model.kept() as u64), numbers::count(model.totals.files));
     let which = if model.kept() as u64 == model.totals.files { "all" } else { "first" };
-    let mut text = format!("{which} {kept} of {all} {order}");
-    if !model.filter.is_empty() {
-        text += &format!("; {} of these match the filter", numbers::count(model.shown().len() as u64));
+    let part = pen.name(model.scanned.as_ref(), NAMED);
+    let ranked = if part.is_empty() { String::new() } else { format!(" with {part} in their paths") };
+    let mut text = format!("{which} {kept} of {all}{ranked} {order}");
+    if model.filter != model.scanned {
+        let matching = numbers::count(model.shown().len() as u64);
+        let filter = if model.filter.is_empty() { String::new() } else { format!("{matching} of these match; ") };
+        text += &format!("; {filter}R scans for {}", if model.filter.is_empty() { "all" } else { "more" });
     }
     text
 }

@@ -49,7 +49,8 @@ fn help(look: Look) -> Vec<String> {
          /                  filter: show only paths that contain what is typed\n\
          e                  failures by cause\n\
          x                  stop the scan and keep what it found\n\
-         R                  scan again; in the details: read the extents again\n\
+         R                  scan again, and rank only what the filter lets through, if there is
+\x20                  one; in the details: read the extents again\n\
          Ctrl-L, Ctrl-Z     draw again, suspend\n\
          q, Ctrl-C          quit; the exit code of Ctrl-C is 130 while the scan runs\n\
          \n\
@@ -58,7 +59,7 @@ fn help(look: Look) -> Vec<String> {
          nothing cached.\n\
          \n\
          The list holds the first {kept} files by the key it is sorted by, whichever that is; reversing and filtering \
-         choose among these.{least} Each worker keeps so many for each of the {} keys: {memory} at most with \
+         choose among these; R with a filter ranks all files that match it.{least} Each worker keeps so many for each of the {} keys: {memory} at most with \
          {WORKERS} workers and paths of 100 bytes, however many files there are.",
         KEYS.len(),
     );

@@ -109,7 +109,13 @@ fn the_filter_shows_while_it_is_typed() {
     keys(&mut model, "/srv/b");
     let lines = screen(&mut model, 80, 14);
     assert_eq!(lines[13], "/srv/b_  Enter keep, Esc clear");
-    assert!(lines[2].ends_with("; 1 of these match the filter"), "{lines:?}");
+    assert!(lines[2].ends_with("by fragments; 1 of these match; R scans for more"), "{lines:?}");
+    model.press(Press::Enter);
+    keys(&mut model, "R");
+    assert!(screen(&mut model, 80, 14)[2].ends_with(" with srv/b in their paths by fragments"));
+    model.press(Press::Escape);
+    assert!(screen(&mut model, 80, 14)[2].ends_with(" with srv/b in their paths by fragments; R scans for all"));
+    keys(&mut model, "/srv/b");
     keys(&mut model, "\u{202e}");
     assert_eq!(screen(&mut model, 80, 14)[13], "/srv/b\\u{202e}_  Enter keep, Esc clear");
 }
@@ -143,8 +149,9 @@ fn failures_are_listed_by_cause() {
     for path in ["/x/\x1b[2J", "/y"] {
         failures.push(Failure { path: path.into(), cause: Cause::Denied, named: false });
     }
+    failures.push(Failure { path: "/gone".into(), cause: Cause::Vanished, named: false });
     model.progress.failures = failures;
-    assert!(screen(&mut model, 80, 14)[0].contains("2 failures"));
+    assert!(screen(&mut model, 80, 14)[0].contains("2 failures  1 note  "));
     keys(&mut model, "e");
     let lines = screen(&mut model, 80, 14);
     assert_eq!(lines[1..4], ["2  permission denied", "    /x/\\x1b[2J", "    and 1 more"]);
@@ -173,6 +180,23 @@ fn ascii_is_ascii() {
 }
 
 #[test]
+fn without_colour_there_is_none() {
+    for color in [false, true] {
+        let mut model = opened(extents(40));
+        model.look.color = color;
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test backend has no way to fail");
+        let mut colored = 0;
+        for press in [Press::Home, Press::Char('?'), Press::Char('e'), Press::Escape, Press::Escape] {
+            model.press(press);
+            terminal.draw(|frame| draw(frame, &mut model)).expect("a test backend has no way to fail");
+            let cells = terminal.backend().buffer().content.iter();
+            colored += cells.filter(|cell| (cell.fg, cell.bg) != (Color::Reset, Color::Reset)).count();
+        }
+        assert_eq!(colored > 0, color);
+    }
+}
+
+#[test]
 fn hostile_names_stay_on_their_line() {
     let hostile = b"/srv/\n\x1b]0;owned\x07\xe2\x80\xae\xff\xf0\x9f\x98\x80";
     let mut model = model(&FILES);
@@ -190,7 +214,20 @@ fn no_size_is_too_small_or_too_large() {
     for model in &mut models {
         for pressed in ["", "j", "?", "e"] {
             keys(model, pressed);
-            for (width, height) in [(1, 1), (2, 2), (3, 1), (1, 9), (5, 3), (20, 5), (40, 12), (80, 24), (500, 120)] {
+            for (width, height) in [
+                (0, 0),
+                (0, 3),
+                (4, 0),
+                (1, 1),
+                (2, 2),
+                (3, 1),
+                (1, 9),
+                (5, 3),
+                (20, 5),
+                (40, 12),
+                (80, 24),
+                (500, 120),
+            ] {
                 assert_eq!(screen(model, width, height).len(), usize::from(height));
             }
         }
