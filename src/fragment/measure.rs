@@ -5,6 +5,7 @@ use super::failure::{Cause, Failure};
 use super::filesystem;
 use super::fold::{Fold, Layout};
 use super::volume::{Kind, Volume, Volumes};
+use crate::sys::btrfs::Search;
 use crate::sys::directory;
 use crate::sys::extents::{self, Reader};
 use crate::sys::metadata::{self, Metadata};
@@ -35,6 +36,8 @@ pub struct FileReport {
 #[derive(Debug, Default)]
 pub(super) struct Measurer {
     reader: Reader,
+    /// For compressed files on btrfs, once there are any.
+    search: Option<Search>,
 }
 
 impl Measurer {
@@ -57,28 +60,33 @@ impl Measurer {
             }
             fold.push(&Extent::from(record));
         })?;
-        let mut exact = Fold::new(volume.cost).knowing_disk_length().marked(fold.flags());
-        if exact_btrfs(file, metadata.inode, fold.flags(), volume, |extent| exact.push(&extent)).is_some() {
+        let flags = fold.flags();
+        let mut exact = Fold::new(volume.cost).knowing_disk_length().marked(flags);
+        if self.exact_btrfs(file, metadata.inode, flags, volume, |extent| exact.push(&extent)).is_some() {
             fold = exact;
         }
         let ideal = volume.ideal(fold.mapped_bytes(), fold.flags().any(Flags::MERGED), file);
         Ok(fold.finish(ideal))
     }
-}
 
-/// A compressed file on btrfs, from the extent items of its tree, which alone tell how much of the volume each takes.
-/// FIEMAP's `flags` tell whether it is one. `None` where the tree does not matter, without the right to read them, and while some of the file has no place yet,
-/// since that part of it is not in the tree.
-fn exact_btrfs(
-    file: BorrowedFd<'_>,
-    inode: u64,
-    flags: Flags,
-    volume: &Volume,
-    visit: impl FnMut(Extent),
-) -> Option<()> {
-    let matters = volume.kind == Kind::Btrfs && flags.any(Flags::ENCODED);
-    let settled = !flags.any(Flags::UNKNOWN | Flags::DELAYED);
-    if matters && settled { filesystem::exact(file, inode, visit) } else { None }
+    /// A compressed file on btrfs, from the extent items of its tree, which alone tell how much of the volume each takes.
+    /// FIEMAP's `flags` tell whether it is one. `None` where the tree does not matter, without the right to read it, and
+    /// while some of the file has no place yet, since that part is not in the tree.
+    fn exact_btrfs(
+        &mut self,
+        file: BorrowedFd<'_>,
+        inode: u64,
+        flags: Flags,
+        volume: &Volume,
+        visit: impl FnMut(Extent),
+    ) -> Option<()> {
+        let matters = volume.kind == Kind::Btrfs && flags.any(Flags::ENCODED);
+        if !matters || flags.any(Flags::UNKNOWN | Flags::DELAYED) {
+            return None;
+        }
+        let search = self.search.get_or_insert_with(filesystem::search_for_one);
+        filesystem::exact(search, file, inode, visit)
+    }
 }
 
 /// Marks what FIEMAP calls shared in what the tree says.
@@ -124,13 +132,14 @@ pub fn measure(path: &Path, sync: bool) -> Result<FileReport, Failure> {
 /// A [`Failure`] that names the path and the cause.
 pub fn extents(path: &Path, sync: bool) -> Result<(FileReport, Vec<Extent>), Failure> {
     let (file, metadata, volume) = open(path)?;
-    let mut extents = Vec::new();
-    let asked = Reader::default().each(&file, sync, |record| extents.push(Extent::from(record)));
+    let (mut measurer, mut extents) = (Measurer::default(), Vec::new());
+    let asked = measurer.reader.each(&file, sync, |record| extents.push(Extent::from(record)));
     asked.map_err(|error| failure(path, Cause::of(&error, &volume.name)))?;
     let flags = extents.iter().fold(Flags::default(), |all, extent| all | extent.flags);
     let mut fold = Fold::new(volume.cost).marked(flags);
     let mut exact = Vec::new();
-    if exact_btrfs(file.as_fd(), metadata.inode, flags, &volume, |extent| exact.push(extent)).is_some() {
+    let visit = |extent| exact.push(extent);
+    if measurer.exact_btrfs(file.as_fd(), metadata.inode, flags, &volume, visit).is_some() {
         mark_shared(&mut exact, &extents);
         (extents, fold) = (exact, fold.knowing_disk_length());
     }

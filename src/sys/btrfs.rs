@@ -22,6 +22,9 @@ const HEAD_BYTES: usize = 112;
 /// Bytes of `struct btrfs_ioctl_search_header`, which every item opens with.
 const ITEM_HEAD_BYTES: usize = 32;
 
+/// No item is longer than the largest node of a tree.
+const LARGEST_ITEM_BYTES: usize = ITEM_HEAD_BYTES + (64 << 10);
+
 /// The first and the last object number that a file or directory can have.
 pub const FIRST_INODE: u64 = 256;
 /// See [`FIRST_INODE`].
@@ -86,7 +89,7 @@ impl Search {
     /// A search with a buffer of its own: `buffer_bytes`, at least 64 KiB and a little, so that any item fits.
     #[must_use]
     pub fn new(buffer_bytes: usize) -> Self {
-        let room = buffer_bytes.max((64 << 10) + ITEM_HEAD_BYTES);
+        let room = buffer_bytes.max(LARGEST_ITEM_BYTES);
         let bytes = vec![0; HEAD_BYTES + room].into_boxed_slice();
         Self { bytes, found: 0, from: None, to: Key::first_of(0) }
     }
@@ -113,9 +116,13 @@ impl Search {
             check(unsafe { libc::ioctl(descriptor, BTRFS_IOC_TREE_SEARCH_V2, bytes.as_mut_ptr()) })
         })?;
         self.found = u32::from_ne_bytes(self.bytes[64..68].try_into().expect("four bytes were sliced"));
-        let last = self.items().last().map(|item| item.key);
+        let mut used = 0;
+        let last = self.items().inspect(|item| used += ITEM_HEAD_BYTES + item.data.len()).last();
+        let last = last.map(|item| item.key);
+        // Where any item would still have fit, there was none.
+        let more = self.found == most || self.bytes.len() - HEAD_BYTES - used < LARGEST_ITEM_BYTES;
         // Behind the last key that was understood; a key that does not move on ends the search.
-        self.from = last.filter(|last| *last >= from).and_then(Key::next);
+        self.from = last.filter(|last| more && *last >= from).and_then(Key::next);
         Ok(last.is_some())
     }
 

@@ -48,7 +48,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tally::{Ranked, Tally};
 
-pub(super) use btrfs::exact;
+pub(super) use btrfs::{exact, search_for_one};
 pub(super) use ext4::longest_run_bytes;
 
 /// What is wanted of a whole file system.
@@ -300,7 +300,7 @@ impl Job<'_> {
     fn list(&self, mut tally: Tally, tick: &mut dyn FnMut()) -> (Tally, Vec<Listed>) {
         let ranked = std::mem::take(&mut tally.top).into_sorted();
         let mut names = match self.target.volume.kind {
-            Kind::Btrfs => btrfs::names(self.target, &ranked, self.watch),
+            Kind::Btrfs if ranked.len() <= names::FEW => btrfs::names(self.target, &ranked, self.watch),
             _ => names::resolve(self, &ranked, tick),
         };
         let mut measurer = Measurer::default();
@@ -316,9 +316,11 @@ impl Job<'_> {
         };
         let mut files: Vec<_> = ranked.iter().map(&mut listed).collect();
         let score = |file: &Listed| self.request.key.score(&file.layout, file.size_bytes);
-        // Files without a name come last among their equals.
-        let name = |file: &Listed| (file.path.is_none(), file.path.clone());
-        files.sort_by(|a, b| score(b).cmp(&score(a)).then_with(|| name(a).cmp(&name(b))));
+        // Files without a name come last among their equals; paths go by their bytes, as in a walk.
+        files.sort_by(|a, b| {
+            let by_path = || a.path.as_deref().map(Path::as_os_str).cmp(&b.path.as_deref().map(Path::as_os_str));
+            score(b).cmp(&score(a)).then(a.path.is_none().cmp(&b.path.is_none())).then_with(by_path)
+        });
         (tally, files)
     }
 

@@ -24,12 +24,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// With more files than this the cache of names is not asked one by one; a walk finds them all at once.
-const FEW: usize = 256;
+/// More files than this are not looked up one by one; a walk finds them all at once.
+pub(super) const FEW: usize = 256;
 
 /// Finds a name for each of the files; those without one are left out.
 pub(super) fn resolve(job: &Job<'_>, ranked: &[Ranked], tick: &mut dyn FnMut()) -> HashMap<u64, PathBuf> {
-    let found = if ranked.len() <= FEW { cached(job.target, ranked) } else { HashMap::new() };
+    let few = ranked.len() <= FEW && job.target.volume.kind != volume::Kind::Btrfs;
+    let found = if few { cached(job.target, ranked) } else { HashMap::new() };
     let mut inodes: Vec<_> = ranked.iter().map(|ranked| ranked.file.inode).collect();
     inodes.retain(|inode| !found.contains_key(inode));
     inodes.sort_unstable();

@@ -5,7 +5,7 @@
 //! it holds, not as what it takes. The tree is cut into ranges of inode numbers that several threads take in turn; where
 //! the numbers end is found by bisection.
 //!
-//! Names are followed upwards in the same tree, from the few files that are shown to the directory that is mounted, so
+//! Names of a few are followed upwards in the same tree, from the few files that are shown to the directory that is mounted, so
 //! that no map of all names is kept. What is found is checked by `stat`.
 //!
 //! The limits: only the subvolume that is mounted is searched, and subvolumes inside it are counted and not entered. What
@@ -29,6 +29,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Read at once from the tree.
 const BUFFER_BYTES: usize = 192 << 10;
+
+/// Read at once where the items of one inode are asked for: enough for nearly any to need one call.
+const ONE_BYTES: usize = 136 << 10;
 
 /// Ranges that the tree is cut into, so that no thread is left with much more than another.
 const RANGES: u64 = 256;
@@ -164,10 +167,19 @@ impl Worker<'_> {
     }
 }
 
+/// For [`exact`], to be kept from one file to the next.
+pub(in super::super) fn search_for_one() -> Search {
+    Search::new(ONE_BYTES)
+}
+
 /// Visits the extents of one file, from the tree of its subvolume. `None` without the right to read that, or where
 /// something in it makes no sense.
-pub(in super::super) fn exact(file: BorrowedFd<'_>, inode: u64, mut visit: impl FnMut(Extent)) -> Option<()> {
-    let mut search = Search::new(0);
+pub(in super::super) fn exact(
+    search: &mut Search,
+    file: BorrowedFd<'_>,
+    inode: u64,
+    mut visit: impl FnMut(Extent),
+) -> Option<()> {
     let of_inode = |offset| Key { object: inode, kind: items::EXTENT, offset };
     search.begin(of_inode(0), of_inode(u64::MAX));
     while search.fill(file, u32::MAX).ok()? {
@@ -180,7 +192,7 @@ pub(in super::super) fn exact(file: BorrowedFd<'_>, inode: u64, mut visit: impl 
 
 /// Names of the inodes; those that have none below the mount are left out.
 pub(super) fn names(target: &Target<'_>, ranked: &[Ranked], watch: &Watch<'_>) -> HashMap<u64, PathBuf> {
-    let mut climb = Climb { target, search: Search::new(0) };
+    let mut climb = Climb { target, search: search_for_one() };
     let inodes = ranked.iter().map(|ranked| ranked.file.inode).take_while(|_| !watch.stopped());
     inodes.filter_map(|inode| Some((inode, climb.path_of(inode)?))).collect()
 }
@@ -214,10 +226,13 @@ impl Climb<'_> {
     fn names_of(&mut self, inode: u64) -> Vec<(u64, Vec<u8>)> {
         let key = |kind, offset| Key { object: inode, kind, offset };
         self.search.begin(key(items::NAME, 0), key(items::LONG_NAME, u64::MAX));
+        // One call: whatever further names there may be, some of them will do.
+        if !self.search.fill(self.target.descriptor.as_fd(), u32::MAX).unwrap_or(false) {
+            return Vec::new();
+        }
         let mut found = Vec::new();
-        while self.search.fill(self.target.descriptor.as_fd(), u32::MAX).unwrap_or(false) {
-            let names = self.search.items().flat_map(|item| items::names(&item).collect::<Vec<_>>());
-            found.extend(names.map(|(directory, name)| (directory, name.to_vec())));
+        for item in self.search.items() {
+            found.extend(items::names(&item).map(|(directory, name)| (directory, name.to_vec())));
         }
         found
     }
