@@ -31,10 +31,22 @@ pub(super) fn scan(job: &Job<'_>, tick: &mut dyn FnMut()) -> Result<(Method, Vec
     let mount = job.target.descriptor();
     let groups = xfs::geometry(mount).map_err(|error| refuse(&error))?.groups;
     Bulk::new(0).fill(mount).map_err(|error| refuse(&error))?;
+    check_handles(job)?;
     job.watch.expect(u64::from(groups));
     let shared = Shared { next: AtomicU32::new(0), groups, bar: Mutex::new(Top::new(job.request.keep)) };
     let tallies = crew::run(job.threads, tick, || Worker::new(job, &shared).run());
     Ok((Method::Bulkstat, tallies))
+}
+
+/// Whether candidates may be opened at all: asked before the work, since without that there is no ranking.
+fn check_handles(job: &Job<'_>) -> Result<(), Refusal> {
+    // A generation that is most likely wrong: the right to ask is looked at first, and the file is not wanted.
+    match Handle::of_xfs(job.target.metadata.inode, u32::MAX).open(job.target.descriptor()) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            Err(Refusal::Kernel("opening files by their inode numbers", Cause::Denied))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the workers share.

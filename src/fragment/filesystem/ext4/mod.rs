@@ -4,9 +4,10 @@
 //! say in the inode where their data are (up to four extents); only the others cost a read of a block each.
 //!
 //! The device is read through its cache, which is where the mounted file system keeps its metadata: what it has
-//! changed and not yet written is seen. Not seen are data without a place yet (delayed allocation), and on `ext4`
-//! mounted with `lazytime` nothing that matters here. Since the file system goes on working, a block may be read while
-//! it is being changed; an inode whose map makes no sense is therefore read again before it is called damaged.
+//! changed and not yet written is seen. Not seen are data without a place yet (delayed allocation). Since the file
+//! system goes on working, a block may be read while it is being changed; an inode whose map makes no sense is
+//! therefore read again before it is called damaged. A change that is caught half-way and still makes sense is counted
+//! as it was caught.
 //!
 //! A damaged table or map costs its own files, as a [`Cause::Damaged`] each, and never the scan.
 
