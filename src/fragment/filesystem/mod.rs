@@ -69,7 +69,8 @@ pub struct Request {
     pub complete: bool,
     /// Fill in what only the kernel can tell of the kept files (shared and delayed extents), by opening them.
     pub with_flags: bool,
-    /// Workers. `None` chooses: as many as there are processors, and at least four on a disk that is not known to turn.
+    /// Workers. `None` chooses: as many as there are processors, and at least four on a disk that does not turn; one if
+    /// the caller says that it does ([`Request::media`]; the kernel says so of many a disk that does not).
     pub threads: Option<usize>,
     /// What the volume is on, instead of what the kernel says of it.
     pub media: Option<Media>,
@@ -242,7 +243,7 @@ pub fn scan(mount: &Path, request: &Request, tick: &mut dyn FnMut(&Progress)) ->
     }
     let target = Target::open(mount, request)?;
     let watch = Watch::new(&request.stop, started);
-    let threads = request.threads.unwrap_or_else(|| target.threads()).max(1);
+    let threads = request.threads.unwrap_or_else(|| target.threads(request)).max(1);
     let job = Job { target: &target, request, watch: &watch, threads };
     let mut beat = || tick(&watch.progress(false));
     let (method, tallies) = match target.volume.kind {
@@ -384,10 +385,11 @@ impl<'scan> Target<'scan> {
         is_it.then(|| PathBuf::from(OsStr::from_bytes(&path)))
     }
 
-    fn threads(&self) -> usize {
-        match self.volume.cost.media {
-            Media::Rotating => crew::processors(),
-            Media::Solid => crew::processors().max(4),
+    fn threads(&self, request: &Request) -> usize {
+        match (request.media, self.volume.cost.media) {
+            (Some(Media::Rotating), _) => 1,
+            (None, Media::Rotating) => crew::processors(),
+            (Some(Media::Solid), _) | (None, Media::Solid) => crew::processors().max(4),
         }
     }
 
