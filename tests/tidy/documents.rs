@@ -1,10 +1,10 @@
 //! Rule: what the documents name is there.
 //!
-//! A link to a file leads to one; the map in ARCHITECTURE.md names every module at the top of the library and of the
-//! tool, and nothing that does not exist; CHANGELOG.md has a section for the version in `Cargo.toml`; the two licences
-//! that it offers lie beside it.
+//! A link to a file leads to one; the map in ARCHITECTURE.md names every source file of the library and of the tool, or
+//! the folder that holds it, and nothing that does not exist; CHANGELOG.md has a section for the version in
+//! `Cargo.toml`; the two licences that it offers lie beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The links of the document at `path` that lead nowhere.
 pub(crate) fn broken_links(top: &Path, path: &Path, text: &str) -> Vec<String> {
@@ -33,20 +33,25 @@ fn without_code(text: &str) -> String {
     kept
 }
 
-/// Where the map of the files differs from `top`. The map is the first fenced block; what is indented lies in the
-/// folder above it, and the paths of a line, several perhaps, end where two spaces follow.
-pub(crate) fn map_violations(top: &Path, architecture: &str) -> Vec<String> {
+/// Where the map of the files differs from what lies below `top`, `sources` being all source files. The map is the first
+/// fenced block; what is indented lies in the folder above it, and the paths of a line, several perhaps, end where two
+/// spaces follow. A folder that is named without anything in it stands for all that it holds.
+pub(crate) fn map_violations(top: &Path, sources: &[PathBuf], architecture: &str) -> Vec<String> {
     let map = architecture.split("```").nth(1).unwrap_or_default();
     let paths = map_paths(map);
     let missing = paths.iter().filter(|path| !top.join(path).exists());
     let mut found: Vec<_> = missing.map(|path| format!("ARCHITECTURE.md: there is no `{path}`")).collect();
-    for folder in ["src", "commands"] {
-        let mut entries: Vec<_> = std::fs::read_dir(top.join(folder)).into_iter().flatten().flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        let names = entries.iter().map(|entry| format!("{folder}/{}", entry.file_name().display()));
-        let is_unnamed = |name: &String| !paths.iter().any(|path| path.trim_end_matches('/') == name);
-        found.extend(names.filter(is_unnamed).map(|name| format!("ARCHITECTURE.md: the map leaves out `{name}`")));
-    }
+    let is_whole = |folder: &String| {
+        folder.ends_with('/') && !paths.iter().any(|path| path != folder && path.starts_with(folder.as_str()))
+    };
+    let whole: Vec<_> = paths.iter().filter(|path| is_whole(path)).collect();
+    let mapped = sources.iter().filter(|source| source.starts_with("src") || source.starts_with("commands"));
+    let is_left_out = |source: &&PathBuf| {
+        let is_named = paths.iter().any(|path| Path::new(path) == source.as_path());
+        !is_named && !whole.iter().any(|folder| source.starts_with(folder))
+    };
+    let left_out = mapped.filter(is_left_out);
+    found.extend(left_out.map(|source| format!("ARCHITECTURE.md: the map leaves out `{}`", source.display())));
     found
 }
 
@@ -117,9 +122,11 @@ mod tests {
 
     #[test]
     fn a_wrong_map_is_found() {
-        let found = map_violations(top(), "Text.\n```\nsrc/\n  nothing.rs  is not there\n```\n");
-        assert!(found.contains(&"ARCHITECTURE.md: there is no `src/nothing.rs`".to_owned()), "{found:?}");
-        assert!(found.contains(&"ARCHITECTURE.md: the map leaves out `src/lib.rs`".to_owned()), "{found:?}");
+        let sources = ["src/lib.rs", "src/sys/mod.rs", "src/fragment/mod.rs", "tests/x.rs"].map(PathBuf::from);
+        let found = map_violations(top(), &sources, "Text.\n```\nsrc/\n  nothing.rs  is not there\n  sys/\n```\n");
+        let expected = ["there is no `src/nothing.rs`", "leaves out `src/lib.rs`", "leaves out `src/fragment/mod.rs`"];
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(found, expected)| found.ends_with(expected)), "{found:?}");
     }
 
     #[test]

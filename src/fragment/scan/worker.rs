@@ -671,7 +671,8 @@ impl<C: Collect> Worker<C> {
         let metadata =
             metadata::at(spot.directory, spot.call, spot.follow).map_err(|error| spot.cause(&error, name))?;
         if let Some(what) = metadata.not_a_file() {
-            return Err(Cause::NotAFile(what));
+            // It was a file when it was listed: that one is gone, whatever has its name now.
+            return Err(if spot.named { Cause::NotAFile(what) } else { Cause::Vanished });
         }
         if metadata.size_bytes < options.min_size_bytes {
             return Ok(Verdict::Small);
