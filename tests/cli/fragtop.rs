@@ -1,6 +1,6 @@
 //! Sessions of `toolbox fragtop` in which nothing goes wrong: what it lists, in which form, for which options.
 
-use crate::session::Session;
+use crate::session::{Session, can};
 use std::os::unix::ffi::OsStrExt;
 
 /// The answer to `toolbox fragtop .` in every session.
@@ -115,6 +115,49 @@ fn colour_when_asked_for_and_not_otherwise() {
     assert!(!coloured("toolbox fragtop ."), "stdout is a pipe");
     assert!(!coloured("toolbox fragtop . --color never"));
     assert!(!coloured("toolbox fragtop . --color always --format json"));
+}
+
+/// What `line` prints on a terminal of so many columns, with the line ends of a file.
+fn on_terminal(session: &Session, columns: u32, line: &str) -> Option<String> {
+    can("script -qec true /dev/null < /dev/null")?;
+    let line = format!("script -qec \"stty cols {columns}; {line}\" /dev/null");
+    let output = session.output(&line, 0);
+    Some(String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n"))
+}
+
+#[test]
+fn a_narrow_terminal_cuts_paths_from_the_left_and_nothing_else() {
+    let Some(session) = Session::new() else { return };
+    session.output("mkdir -p sub/a_long_name/and_another; mv one sub/a_long_name/and_another/the_file; rm two", 0);
+    let line = "NO_COLOR=1 toolbox fragtop . --media ssd -n 5 --sort path";
+    let Some(narrow) = on_terminal(&session, 40, line) else { return };
+    let expected = "\
+fragments  ideal      size  file
+        1      1   8.0 KiB  …er/the_file
+        3      1  16.0 KiB  ./sub/three
+2 files, 1 fragmented
+";
+    assert_eq!(narrow, expected);
+    let ascii = on_terminal(&session, 40, &format!("LC_ALL=C {line}")).unwrap();
+    assert!(ascii.is_ascii() && ascii.contains("the_file"), "{ascii}");
+    assert!(ascii.lines().all(|line| line.len() <= 40), "{ascii}");
+    // However narrow: nothing panics, and the numbers stay.
+    (1..12).for_each(|columns| assert!(on_terminal(&session, columns, line).unwrap().contains("16.0 KiB")));
+}
+
+#[test]
+fn a_terminal_is_shown_progress_which_is_erased_before_the_answer() {
+    let Some(session) = Session::new() else { return };
+    let slow = "{ printf one; sleep 1; } | toolbox fragtop --files0-from - --media ssd";
+    let Some(shown) = on_terminal(&session, 80, slow) else { return };
+    let (before, after) = shown.rsplit_once("\r\u{1b}[2K").unwrap_or_else(|| panic!("no progress: {shown:?}"));
+    assert!(before.contains("file"), "{shown:?}");
+    assert_eq!(after.lines().last(), Some("1 file, 0 fragmented"), "{shown:?}");
+    let plain = |line: &str| !on_terminal(&session, 80, line).unwrap().contains('\u{1b}');
+    assert!(plain(&slow.replace("toolbox", "NO_COLOR=1 toolbox").replace("--media", "-q --media")));
+    assert!(plain(&slow.replace("toolbox", "TERM=dumb toolbox")));
+    assert!(!plain("toolbox fragtop one"), "a head in bold");
+    assert!(plain("toolbox fragtop one --color never") && plain("NO_COLOR=1 toolbox fragtop one"));
 }
 
 #[test]

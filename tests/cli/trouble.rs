@@ -207,6 +207,34 @@ fn without_proc_it_works_as_well() {
     session.output("unshare -m sh -c 'mount -t tmpfs none /proc && toolbox fragtop --extents two'", 0);
 }
 
+/// The connection to this mount is held open by the shell, and nobody ever answers on it.
+const SILENT: &str = "exec 7<>/dev/fuse; mkdir mnt; ln -s mnt link; \
+                      mount -i -t fuse -o fd=7,rootmode=40000,user_id=0,group_id=0 none mnt;";
+
+#[test]
+fn a_mount_that_does_not_answer_is_named_and_the_run_ends() {
+    let Some(session) = Session::new() else { return };
+    session.output("mkdir sub/deep", 0);
+    let silent =
+        |line: &str| format!("unshare -m sh -c '{SILENT} timeout 20 {line}; code=$?; umount -f mnt; exit $code'");
+    if can(&format!("cd {}/sub/deep && {}", session.folder.display(), silent("true"))).is_none() {
+        return;
+    }
+    session.output("rm -r sub/deep", 0);
+    let check = |line: &str, unreadable: &str, stderr: &str| {
+        session.check(&silent(line), &format!("{ONE}1 file, 0 fragmented{unreadable}\n"), stderr, 1);
+        session.output("rm -r mnt link", 0);
+    };
+    check("toolbox fragtop -p one -p mnt/", "", "warning: mnt/: not supported here: fuse has no extents\n");
+    check("toolbox fragtop one mnt/file", "", "warning: mnt/file: not supported here: fuse has no extents\n");
+    // What a link leads to its spelling does not tell.
+    let unreadable = ", 1 unreadable (--errors lists them)";
+    check("toolbox fragtop one link/file --timeout 1", unreadable, "warning: link/file: did not answer in time\n");
+    let walked = session.output(&silent("toolbox fragtop ."), 0);
+    assert_eq!(String::from_utf8_lossy(&walked.stderr), "note: ./mnt: not entered: fuse has no extents\n");
+    assert!(String::from_utf8_lossy(&walked.stdout).contains("\n3 files, 2 fragmented\n"), "{walked:?}");
+}
+
 /// Waits for the end, but not for ever.
 fn ended(mut child: Child, patience: Duration) -> (String, String, Option<i32>) {
     let started = Instant::now();
