@@ -1,3 +1,7 @@
 //! Sessions with the tool: the command, what it prints, and its exit code.
 
+mod fragtop;
 mod live;
+mod manual;
+mod session;
+mod trouble;

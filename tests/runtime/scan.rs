@@ -1,7 +1,7 @@
 //! What a scan finds, what it leaves alone, and what it says of the rest.
 
 use crate::support::kernel::{self, Opens};
-use crate::support::{DATA, Format, Scratch, file, filefrag, image, look, within};
+use crate::support::{DATA, Format, Scratch, as_nobody, file, filefrag, image, look};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -175,14 +175,6 @@ fn an_unreadable_directory_or_file_is_a_failure_of_its_own() {
     let named = ["closed", "locked", "locked/inside"].map(|name| Root::path(base.join(name)));
     let seen = as_nobody(move || crate::support::look_here(named, &Options::default()));
     assert_eq!((seen.causes(), seen.outcome.failures.named()), (vec![("permission_denied", 3)], 3));
-}
-
-/// As a user who may nothing; the threads that the scan starts are that user's too.
-fn as_nobody<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    within(Duration::from_secs(60), || {
-        kernel::become_user(65534).expect("root may become anybody");
-        work()
-    })
 }
 
 /// Whether the workers' rankings add up to this many files, each of them once.

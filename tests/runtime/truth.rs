@@ -5,11 +5,13 @@
 
 use crate::support::kernel::set_extended_attribute;
 use crate::support::recipe::{self, BLOCK};
-use crate::support::{Format, Scratch, filefrag, look};
+use crate::support::{Format, Scratch, as_nobody, filefrag, image, look};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use toolbox::fragment::{FileReport, Flags, Options, Root, extents, measure};
 
 /// Every file of one format, by name, with our report and `filefrag`'s count.
@@ -126,8 +128,71 @@ fn btrfs_counts_as_filefrag_does_but_for_compressed_files() {
     assert!(has(&counted, "shared_whole", Flags::SHARED) && has(&counted, "inline", Flags::INLINE));
     assert!(has(&counted, "compressed", Flags::ENCODED) && has(&counted, "compressed_rewritten", Flags::ENCODED));
     let compressed = &counted["compressed"].0.layout;
-    assert!(!compressed.exact || compressed.fragments < compressed.extents, "{compressed:?}");
+    assert!(compressed.exact && compressed.fragments < compressed.extents, "{compressed:?}");
     assert!(fragments(&counted, "rewritten") > fragments(&counted, "in_place"));
+}
+
+/// Runs by inode, as the tree of the volume has them: `btrfs inspect-internal` prints every item in the order of the
+/// file, and of each extent where it lies on the volume and how much it takes there.
+fn runs_in_tree(dump: &str) -> BTreeMap<u64, u64> {
+    let numbers = |line: &str| -> Vec<u64> {
+        line.split(|letter: char| !letter.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+    };
+    let mut runs: BTreeMap<u64, u64> = BTreeMap::new();
+    let (mut inode, mut disk, mut place) = (0, vec![], vec![]);
+    // Inode, where in the file, where on the volume it begins and ends, whether it is compressed.
+    let mut last = (0, 0, 0, 0, false);
+    let mut logical = 0;
+    for line in dump.lines().map(str::trim) {
+        let compressed = line.strip_prefix("extent compression ").map(|kind| !kind.starts_with('0'));
+        if line.starts_with("item ") {
+            let key = numbers(line.split_once('(').map_or("", |(_, key)| key));
+            (inode, logical) = if line.contains(" EXTENT_DATA ") { (key[0], key[1]) } else { (0, 0) };
+        } else if line.contains("data disk byte") {
+            disk = numbers(line);
+        } else if line.contains("data offset") {
+            place = numbers(line);
+        } else if inode != 0 && line.contains("inline extent data") {
+            *runs.entry(inode).or_default() += 1;
+        }
+        // The last line of an extent; one that is only allocated has no word on compression.
+        let ends = compressed.is_some() || line.starts_with("prealloc data offset");
+        if inode != 0 && ends && disk.first().is_some_and(|&byte| byte > 0) {
+            let compressed = compressed.unwrap_or(false);
+            let (from, length) = if compressed { (disk[0], disk[1]) } else { (disk[0] + place[0], place[1]) };
+            let in_step = !compressed && !last.4 && from.wrapping_sub(last.2) == logical.wrapping_sub(last.1);
+            let continues = last.0 == inode && (last.3 == from || in_step);
+            *runs.entry(inode).or_default() += u64::from(!continues);
+            last = (inode, logical, from, from + length, compressed);
+            disk.clear();
+        }
+    }
+    runs
+}
+
+/// Nobody but the tree knows how many pieces a compressed file is in; who may not read it is told "at most".
+#[test]
+fn a_compressed_file_is_in_as_many_pieces_as_the_tree_says() {
+    let Some(image) = image(Format::Btrfs) else { return };
+    let scratch = Scratch::under(&image.point);
+    recipe::make_all(&scratch, Format::Btrfs);
+    let dump = Command::new("sync").arg("-f").arg(&*scratch).status().and_then(|_| {
+        Command::new("btrfs").args(["inspect-internal", "dump-tree", "-t", "5"]).arg(&image.device).output()
+    });
+    let runs = runs_in_tree(&String::from_utf8_lossy(&dump.expect("btrfs-progs made the volume").stdout));
+    let mut compressed = 0;
+    for entry in fs::read_dir(&*scratch).unwrap() {
+        let path = entry.unwrap().path();
+        let layout = measure(&path, false).unwrap().layout;
+        let expected = runs.get(&fs::metadata(&path).unwrap().ino()).copied().unwrap_or(0);
+        assert_eq!((layout.fragments, layout.exact), (expected, true), "{} {layout:?}", path.display());
+        if layout.flags.unwrap().any(Flags::ENCODED) {
+            compressed += 1;
+            let at_most = as_nobody(move || measure(&path, false).unwrap().layout);
+            assert!(!at_most.exact && at_most.fragments >= expected, "{at_most:?}");
+        }
+    }
+    assert!(compressed >= 2);
 }
 
 /// Data that was not written out yet has no place, and so no part in the count; `filefrag` calls it one piece more.

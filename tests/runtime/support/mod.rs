@@ -213,6 +213,14 @@ pub(crate) fn within<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> 
     }
 }
 
+/// As a user who may nothing; the threads that the scan starts are that user's too.
+pub(crate) fn as_nobody<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    within(Duration::from_secs(60), || {
+        kernel::become_user(65534).expect("root may become anybody");
+        work()
+    })
+}
+
 /// Runs `body` in a process of its own, for what it does to the process: `test` is the path of the calling test, which
 /// the new process runs again, to come here and go on into `body`.
 pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
