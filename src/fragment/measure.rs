@@ -4,6 +4,7 @@ use super::extent::{Extent, Flags};
 use super::failure::{Cause, Failure};
 use super::filesystem;
 use super::fold::{Fold, Layout};
+use super::scan::remote::mount_of;
 use super::volume::{Kind, Volume, Volumes};
 use crate::sys::btrfs::Search;
 use crate::sys::directory;
@@ -106,7 +107,8 @@ fn mark_shared(exact: &mut [Extent], told: &[Extent]) {
     }
 }
 
-/// How the file at `path` lies. A symbolic link is not followed.
+/// How the file at `path` lies. A symbolic link is not followed. A mount that is remote by its type is not touched; any
+/// other file system is waited for however long it takes, where [`super::scan()`] would give up.
 ///
 /// # Errors
 /// A [`Failure`] that names the path and the cause.
@@ -162,6 +164,13 @@ fn report(path: &Path, metadata: &Metadata, layout: Layout, volume: Arc<Volume>)
 fn open(path: &Path) -> Result<(OwnedFd, Metadata, Arc<Volume>), Failure> {
     let bytes = path.as_os_str().as_bytes();
     let fail = |error: &io::Error| failure(path, Cause::of_named(error, ""));
+    if bytes.is_empty() {
+        return Err(failure(path, Cause::Missing));
+    }
+    let volumes = Volumes::new(None);
+    if let Some(kind) = mount_of(path, volumes.mounts()) {
+        return Err(failure(path, Cause::Unsupported(kind)));
+    }
     let metadata = metadata::of_path(bytes, false).map_err(|error| fail(&error))?;
     if let Some(what) = metadata.not_a_file() {
         return Err(failure(path, Cause::NotAFile(what)));
@@ -170,7 +179,7 @@ fn open(path: &Path) -> Result<(OwnedFd, Metadata, Arc<Volume>), Failure> {
     let (at, name) = directory::split(bytes).map_err(|error| fail(&error))?;
     let at = at.as_ref().map_or(directory::current(), AsFd::as_fd);
     let place = directory::locate(at, &name, false).map_err(|error| fail(&error))?;
-    let volume = Volumes::new(None).of(&metadata, place.as_fd()).map_err(|error| fail(&error))?;
+    let volume = volumes.of(&metadata, place.as_fd()).map_err(|error| fail(&error))?;
     if !volume.has_extents() {
         return Err(failure(path, Cause::Unsupported(volume.name.clone())));
     }

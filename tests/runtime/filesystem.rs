@@ -69,6 +69,18 @@ impl Bed {
     }
 }
 
+impl Bed {
+    /// Takes the volume down. It may be busy for a moment: a process that another test is just starting has all
+    /// descriptors until it runs its program.
+    fn unmount(&self) {
+        let started = std::time::Instant::now();
+        while let Err(why) = run("umount", &[&self.mount]) {
+            assert!(started.elapsed() < std::time::Duration::from_secs(10), "{why}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
 impl Drop for Bed {
     fn drop(&mut self) {
         for mount in self.more.iter().rev().chain([&self.mount]) {
@@ -340,7 +352,7 @@ fn a_damaged_file_costs_itself_and_nothing_else() {
     let Some(bed) = Bed::new(64, "mkfs.ext4 -q -b 1024", "loop") else { return };
     fill(&bed);
     let before = scanned(&bed, &all());
-    run("umount", &[&bed.mount]).unwrap();
+    bed.unmount();
     // The magic number of one root, and the place of an extent in another.
     for (name, field) in [("contiguous", "block[0] 0"), ("islands", "block[4] 4294967295")] {
         let line = format!("set_inode_field {name} {field}");
@@ -358,7 +370,7 @@ fn a_damaged_file_costs_itself_and_nothing_else() {
 fn a_file_system_that_is_damaged_throughout_is_still_read_to_its_end() {
     let Some(bed) = Bed::new(64, "mkfs.ext4 -q -b 1024 -O ^metadata_csum", "loop") else { return };
     fill(&bed);
-    run("umount", &[&bed.mount]).unwrap();
+    bed.unmount();
     // Every block of the image that looks like part of an extent tree is made to point to itself.
     let mut image = fs::read(bed.image()).unwrap();
     for (number, block) in image.chunks_exact_mut(1024).enumerate() {

@@ -269,6 +269,7 @@ fn roots_of_every_kind() {
     check(&scratch, &["nothing", "a"], &none, &["a/file"], &[("missing", 1)]);
     check(&scratch, &[], &none, &[], &[]);
     for path in ["", "\0", "x\0y"] {
+        assert!(toolbox::fragment::measure(path.as_ref(), false).is_err(), "{path:?}");
         assert_eq!(look(root(path), &none).outcome.failures.named(), 1, "{path:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Files that do not answer: named, counted, and never the end of the others.
 
 use crate::support::fuse::{Fuse, Manner};
-use crate::support::{Format, Scratch, Seen, file, in_own_process, kernel, look, look_here, skip};
+use crate::support::{Format, Scratch, Seen, file, in_own_process, kernel, look, look_here, skip, within};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
@@ -50,8 +50,11 @@ fn a_remote_mount_is_told_by_its_type_and_left_alone() {
         check("tree/sub/../mount/file", Cause::Unsupported("fuse".into()), 1, 0);
         check("tree", Cause::NotEntered("fuse".into()), 0, 2);
         check("tree/", Cause::NotEntered("fuse".into()), 0, 2);
-        let measured = toolbox::fragment::measure(&scratch.join("tree/before"), false);
-        assert!(measured.is_ok());
+        let path = scratch.join("tree/mount/file");
+        let asked = path.clone();
+        let measured = within(Duration::from_secs(10), move || toolbox::fragment::measure(&asked, false));
+        let failure = measured.unwrap_err();
+        assert_eq!((failure.cause, failure.path), (Cause::Unsupported("fuse".into()), path));
     }
 }
 

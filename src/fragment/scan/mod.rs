@@ -13,7 +13,7 @@
 //! systems that have no extents (`/proc` on the way, a network mount), or count a file with several names twice.
 
 mod queue;
-mod remote;
+pub(super) mod remote;
 mod watch;
 mod worker;
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// The type of the remote mount that `path` lies on, by its spelling alone.
-pub(super) fn mount_of(path: &Path, mounts: &[Mount]) -> Option<String> {
+pub(in crate::fragment) fn mount_of(path: &Path, mounts: &[Mount]) -> Option<String> {
     let absolute = without_dots(&std::path::absolute(path).ok()?);
     // Of mounts on one another the last is the one seen, and `max_by_key` takes the last of those that are equal.
     let on = mounts.iter().filter(|mount| absolute.starts_with(&mount.point));

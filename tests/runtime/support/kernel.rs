@@ -9,15 +9,36 @@
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 static OWN_MOUNTS: AtomicBool = AtomicBool::new(false);
+
+/// Set in the environment of a process that a test has started for itself, and that comes out of this program again.
+const INSIDE: &CStr = c"TOOLBOX_TEST_PROCESS";
+
+/// What it is set to where the program that started it could mount.
+const WITH_MOUNTS: &CStr = c"with mounts";
+
+/// Whether this process was started by a test for itself.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(name(INSIDE)).is_some()
+}
+
+/// Has a process that is started know that a test did it.
+pub(crate) fn set_inside(command: &mut Command) {
+    command.env(name(INSIDE), if has_own_mounts() { name(WITH_MOUNTS) } else { "without" });
+}
+
+fn name(text: &'static CStr) -> &'static str {
+    text.to_str().expect("it is ASCII")
+}
 
 /// Called by the C library before `main`.
 // SAFETY: the section holds pointers to functions of this type, which is what the C library calls.
@@ -26,8 +47,14 @@ static OWN_MOUNTS: AtomicBool = AtomicBool::new(false);
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 extern "C" fn before_main() {
+    // SAFETY: a terminated string, and nobody changes the environment yet.
+    let told = unsafe { libc::getenv(INSIDE.as_ptr()) };
+    if !told.is_null() {
+        // A test's own process stays in the namespace of the tests: a copy would keep alive what they unmount.
+        // SAFETY: not null, and so a terminated string.
+        OWN_MOUNTS.store(unsafe { CStr::from_ptr(told) } == WITH_MOUNTS, Relaxed);
     // SAFETY: takes a flag, and there is no other thread yet.
-    if unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 {
+    } else if unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 {
         let private = libc::MS_REC | libc::MS_PRIVATE;
         // SAFETY: both strings are terminated, and null means that there is nothing to say.
         let cut = unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), private, std::ptr::null()) };

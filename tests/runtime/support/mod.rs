@@ -224,13 +224,13 @@ pub(crate) fn as_nobody<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
 /// Runs `body` in a process of its own, for what it does to the process: `test` is the path of the calling test, which
 /// the new process runs again, to come here and go on into `body`.
 pub(crate) fn in_own_process(test: &str, body: impl FnOnce()) {
-    const INSIDE: &str = "TOOLBOX_TEST_PROCESS";
-    if std::env::var_os(INSIDE).is_some() {
+    if kernel::is_inside() {
         return body();
     }
     let program = std::env::current_exe().expect("the test knows where it is");
     let mut command = Command::new(program);
-    command.args([test, "--exact", "--nocapture"]).env(INSIDE, test);
+    command.args([test, "--exact", "--nocapture"]);
+    kernel::set_inside(&mut command);
     let said = within(Duration::from_secs(60), move || run(&mut command)).unwrap_or_else(|why| panic!("{why}"));
     assert!(said.contains("1 passed"), "{said}");
 }
