@@ -81,9 +81,9 @@ pub(crate) struct Fragtop {
 
     /// Look at every file of a mount, from its records
     ///
-    /// Without opening the files or walking the tree: ext2/3/4 by the inode tables on the block device (read only; takes
-    /// the right to read the device), XFS by BULKSTAT and btrfs by TREE_SEARCH_V2 (both take root). Where that cannot be
-    /// done it says why, and walks.
+    /// Without opening the files or walking the tree: ext2/3/4 by the inode tables on the block device (read only;
+    /// takes the right to read the device), XFS by BULKSTAT and btrfs by TREE_SEARCH_V2 (both take root). Where that
+    /// cannot be done it says why, and walks.
     #[arg(long, value_name = "MOUNT", value_hint = ValueHint::DirPath, conflicts_with_all = ["paths", "patterns", "files0_from"])]
     pub(crate) filesystem: Option<PathBuf>,
 
@@ -151,8 +151,8 @@ pub(crate) struct RankingOptions {
 
     /// Rank by fragments, excess, surplus, size, extents, path
     ///
-    /// Most first, but for path; equal files rank by path. excess: estimated extra time to read the file, over the ideal
-    /// layout. surplus: fragments beyond the ideal. extents: extent records.
+    /// Most first, but for path; equal files rank by path. excess: estimated extra time to read the file, over the
+    /// ideal layout. surplus: fragments beyond the ideal. extents: extent records.
     #[arg(long, value_name = "KEY", value_enum, hide_possible_values = true, default_value_t = SortKey::Fragments)]
     pub(crate) sort: SortKey,
 

@@ -38,6 +38,7 @@ pub(crate) const CHAPTERS: Chapters = &[
         "WHAT IS LEFT OUT",
         &[
             "FIFOs, sockets and devices are never opened. Symbolic links are not followed without -L. A file of several names counts once, under the name that was met first. /proc, /sys and other file systems without extents are not entered when met on the way, nor are network and FUSE mounts, which are told by their type and not touched; named, they are answered with \"not supported here\" and the name of the file system. A file that does not answer within the time limit is counted as such, and the run goes on; after three on one volume the rest of it is passed over.",
+            "-x stays on one file system as find -xdev does: a subvolume of btrfs has a device number of its own, and is another one.",
             "A file that was listed and is gone when its turn comes is counted as vanished, which is a note and no failure.",
         ],
     ),

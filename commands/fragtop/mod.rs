@@ -158,9 +158,6 @@ impl Sources {
 
 /// A path as the shell hands it over is taken literally if there is such a file, and as a pattern if not.
 fn root_of_path(path: &Path) -> Result<Root> {
-    if path.as_os_str().is_empty() {
-        return Err(hinted("a path is empty", "the current directory is ."));
-    }
     let literal = !pattern::has_wildcards(path.as_os_str()) || path.symlink_metadata().is_ok();
     if literal { Ok(Root::path(path)) } else { pattern::root(path.as_os_str()) }
 }

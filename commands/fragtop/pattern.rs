@@ -1,9 +1,9 @@
 //! From patterns to roots and matchers.
 //!
-//! A pattern is cut at its slashes. What comes before the first wildcard is where the walk begins; the rest is a list of
-//! components, of which a walk has matched some number by the time it is in a directory. With `**` it may have matched
-//! several numbers at once, so what it carries along is a set of them, one bit each. Names are then compared with single
-//! components, never whole paths with whole patterns.
+//! A pattern is cut at its slashes. What comes before the first wildcard is where the walk begins; the rest is a list
+//! of components, of which a walk has matched some number by the time it is in a directory. With `**` it may have
+//! matched several numbers at once, so what it carries along is a set of them, one bit each. Names are then compared
+//! with single components, never whole paths with whole patterns.
 //!
 //! The meaning of a component is that of the `glob` crate, whose `Pattern` does the matching, and so is the meaning of
 //! the whole, with three differences: names that are no UTF-8 match (`glob` leaves them out), symbolic links to
@@ -34,6 +34,9 @@ pub(crate) fn has_wildcards(text: &OsStr) -> bool {
 /// # Errors
 /// Shows where the pattern is wrong.
 pub(crate) fn root(pattern: &OsStr) -> Result<Root> {
+    if pattern.is_empty() {
+        return Err(hinted("the pattern is empty", "every file below the current directory is '**/*'"));
+    }
     if !has_wildcards(pattern) {
         return Ok(Root::path(pattern));
     }

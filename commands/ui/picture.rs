@@ -9,8 +9,8 @@
 //!   worth rewriting stands out. A cell without a beginning is part of a fragment that began further left; a hole, or
 //!   data without a place yet, is a dot.
 //!
-//! [`lines`] puts both below each other, with what they mean. Pure functions: extents in, text out. Addresses are the file system's own: on btrfs, and on a volume of several
-//! disks, they are not places on one disk.
+//! [`lines`] puts both below each other, with what they mean. Pure functions: extents in, text out. Addresses are the
+//! file system's own: on btrfs, and on a volume of several disks, they are not places on one disk.
 
 use super::numbers::bytes;
 use toolbox::fragment::{Cost, Extent, Flags, Fold};

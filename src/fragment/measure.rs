@@ -70,9 +70,9 @@ impl Measurer {
         Ok(fold.finish(ideal))
     }
 
-    /// A compressed file on btrfs, from the extent items of its tree, which alone tell how much of the volume each takes.
-    /// FIEMAP's `flags` tell whether it is one. `None` where the tree does not matter, without the right to read it, and
-    /// while some of the file has no place yet, since that part is not in the tree.
+    /// A compressed file on btrfs, from the extent items of its tree, which alone tell how much of the volume each
+    /// takes. FIEMAP's `flags` tell whether it is one. `None` where the tree does not matter, without the right to read
+    /// it, and while some of the file has no place yet, since that part is not in the tree.
     fn exact_btrfs(
         &mut self,
         file: BorrowedFd<'_>,

@@ -171,8 +171,8 @@ impl Volume {
         self.refused.store(self.kind != Kind::Overlay, Relaxed);
     }
 
-    /// How a file lies, where what `stat` says of it is enough: a file with no more than one block allocated cannot be in
-    /// two pieces. One with nothing allocated may still have its data inside the inode, and an empty one's block may
+    /// How a file lies, where what `stat` says of it is enough: a file with no more than one block allocated cannot be
+    /// in two pieces. One with nothing allocated may still have its data inside the inode, and an empty one's block may
     /// hold attributes; both are asked. (What is left is a file that is all hole and has a block of attributes: it
     /// counts as one piece here, and as none when it is opened.)
     #[must_use]

@@ -1,8 +1,8 @@
 //! One session: a command line as a shell takes it, what it prints on both streams, and its exit code.
 //!
-//! Every session has a folder with three files of known counts: `one`, `two` and `sub/three`, in so many fragments. They
-//! are made with `fallocate --collapse-range`, which takes a block out of a file and moves the rest up, so that the two
-//! sides lie a block apart on the volume for certain.
+//! Every session has a folder with three files of known counts: `one`, `two` and `sub/three`, in so many fragments.
+//! They are made with `fallocate --collapse-range`, which takes a block out of a file and moves the rest up, so that
+//! the two sides lie a block apart on the volume for certain.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -33,9 +33,9 @@ fn without_code(text: &str) -> String {
     kept
 }
 
-/// Where the map of the files differs from what lies below `top`, `sources` being all source files. The map is the first
-/// fenced block; what is indented lies in the folder above it, and the paths of a line, several perhaps, end where two
-/// spaces follow. A folder that is named without anything in it stands for all that it holds.
+/// Where the map of the files differs from what lies below `top`, `sources` being all source files. The map is the
+/// first fenced block; what is indented lies in the folder above it, and the paths of a line, several perhaps, end
+/// where two spaces follow. A folder that is named without anything in it stands for all that it holds.
 pub(crate) fn map_violations(top: &Path, sources: &[PathBuf], architecture: &str) -> Vec<String> {
     let map = architecture.split("```").nth(1).unwrap_or_default();
     let paths = map_paths(map);

@@ -16,8 +16,8 @@
 //!
 //! What it refuses to do is a [`Refusal`], a reason to walk instead. The limits: data that the kernel has not given a
 //! place yet (delayed allocation) is in none of these records, so that a file just written may count fewer fragments
-//! than it will have, and on ext4 and btrfs its size and the space it takes lag behind what `stat` says; a file that changes in the middle may be counted as it was half-way; nothing can be excluded by
-//! name.
+//! than it will have, and on ext4 and btrfs its size and the space it takes lag behind what `stat` says; a file that
+//! changes in the middle may be counted as it was half-way; nothing can be excluded by name.
 
 mod btrfs;
 mod crew;

@@ -1,13 +1,13 @@
 //! Names for inode numbers.
 //!
-//! Inodes do not know their names. So once it is known which few files are to be shown, they are looked for: first in the
-//! kernel's own cache of names, which has those that were used of late; then by a walk that only lists. Directories are
-//! read on several threads, and every entry's inode number is compared with those few; nothing is opened but
+//! Inodes do not know their names. So once it is known which few files are to be shown, they are looked for: first in
+//! the kernel's own cache of names, which has those that were used of late; then by a walk that only lists. Directories
+//! are read on several threads, and every entry's inode number is compared with those few; nothing is opened but
 //! directories, nothing is asked of a file but of those that match, and the walk ends when all have been found. Of a
 //! file's several names the one that is met first is taken.
 //!
-//! The walk enters no other mount, so that it cannot take a file of another file system for one of this, and whatever is
-//! found is checked by `stat`. A file that is not found has no name below the mount: it lies under another mount,
+//! The walk enters no other mount, so that it cannot take a file of another file system for one of this, and whatever
+//! is found is checked by `stat`. A file that is not found has no name below the mount: it lies under another mount,
 //! outside the part of the file system that is mounted here, or has been removed meanwhile.
 
 use super::super::volume;
@@ -109,8 +109,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Hands in the directory that was `held`, if any, with those that were found in it, and takes the next; `None` when
-    /// there is nothing more to do.
+    /// Hands in the directory that was `held`, if any, with those that were found in it, and takes the next; `None`
+    /// when there is nothing more to do.
     fn take(&self, below: &mut Vec<Box<[u8]>>, held: usize) -> Option<Box<[u8]>> {
         let mut state = self.lock();
         state.waiting.append(below);

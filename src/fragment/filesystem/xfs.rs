@@ -4,9 +4,9 @@
 //! *candidate*: its fragments are at most its extents, because extents can continue one another (across a hole, or
 //! where one is written and the next is not). Candidates are opened by their inode and mapped by FIEMAP, as in a walk.
 //!
-//! When the ranking is by fragments and nothing else is asked for, a candidate is mapped only if its extents could bring
-//! it among the first: those found so far are a bar that all workers share, and each batch of a thousand inodes is
-//! taken up with most extents first, so that the bar rises early. No list of candidates is kept.
+//! When the ranking is by fragments and nothing else is asked for, a candidate is mapped only if its extents could
+//! bring it among the first: those found so far are a bar that all workers share, and each batch of a thousand inodes
+//! is taken up with most extents first, so that the bar rises early. No list of candidates is kept.
 //!
 //! Inodes without a name that are still open, and inodes that XFS keeps for itself, are left out.
 

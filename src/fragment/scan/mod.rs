@@ -109,8 +109,8 @@ pub struct Options {
     /// Workers. `None` chooses: as many as there are processors, up to eight where a disk is waited for that is not
     /// known to turn, one on a disk that does.
     pub threads: Option<usize>,
-    /// Follow symbolic links. Memory: 16 bytes for every file, to count each once, whatever leads to it, and 24 for every
-    /// directory, to enter each once.
+    /// Follow symbolic links. Memory: 16 bytes for every file, to count each once, whatever leads to it, and 24 for
+    /// every directory, to enter each once.
     pub follow_links: bool,
     /// Do not leave the file system of the root.
     pub one_file_system: bool,

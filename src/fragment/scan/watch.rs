@@ -157,8 +157,8 @@ impl<C: Collect> Watch<'_, C> {
 
     /// Gives up every worker that has been inside one system call for too long, and has another go on behind it.
     fn give_up_silent(&mut self) {
-        // No more is counted than the time between two looks should be: if it was longer, then this process was stopped,
-        // or had no processor, and so had its workers.
+        // No more is counted than the time between two looks should be: if it was longer, then this process was
+        // stopped, or had no processor, and so had its workers.
         let passed = self.looked.elapsed().min(2 * TICK);
         self.looked = Instant::now();
         let mut lost = 0;

@@ -62,7 +62,8 @@ struct Above {
 
 impl Above {
     /// One of its files, or of its directories, did not answer. A place that is given up for that counts as one against
-    /// its volume, so that one bad place does not take the volume along, and a dead volume is soon known for what it is.
+    /// its volume, so that one bad place does not take the volume along, and a dead volume is soon known for what it
+    /// is.
     fn was_silent(&self, what: impl Fn(&Self) -> &Silence) {
         if what(self).note() {
             self.volume.silence.note();

@@ -2,15 +2,15 @@
 //!
 //! The items of one inode lie together: the inode itself, its names, its extents in the order of the file. So one pass
 //! tells all of every file, and in more detail than FIEMAP does, which shows a compressed extent only as long as what
-//! it holds, not as what it takes. The tree is cut into ranges of inode numbers that several threads take in turn; where
-//! the numbers end is found by bisection.
+//! it holds, not as what it takes. The tree is cut into ranges of inode numbers that several threads take in turn;
+//! where the numbers end is found by bisection.
 //!
-//! Names of a few are followed upwards in the same tree, from the few files that are shown to the directory that is mounted, so
-//! that no map of all names is kept. What is found is checked by `stat`.
+//! Names of a few are followed upwards in the same tree, from the few files that are shown to the directory that is
+//! mounted, so that no map of all names is kept. What is found is checked by `stat`.
 //!
-//! The limits: only the subvolume that is mounted is searched, and subvolumes inside it are counted and not entered. What
-//! is only in the page cache is not in the tree, and a size may lag behind until the next commit. Addresses are those of
-//! the volume, not of its devices. Whether an extent is shared these items do not tell.
+//! The limits: only the subvolume that is mounted is searched, and subvolumes inside it are counted and not entered.
+//! What is only in the page cache is not in the tree, and a size may lag behind until the next commit. Addresses are
+//! those of the volume, not of its devices. Whether an extent is shared these items do not tell.
 
 mod items;
 

@@ -3,8 +3,8 @@
 //! An extent tree has its root in the inode. A node is a head and entries of twelve bytes: extents in a leaf, pointers
 //! to nodes one level down elsewhere. At most five levels, as the kernel has it.
 //!
-//! The older map names twelve blocks in the inode, then a block of pointers, a block of pointers to such blocks, and one
-//! level more. A pointer of 0 is a hole.
+//! The older map names twelve blocks in the inode, then a block of pointers, a block of pointers to such blocks, and
+//! one level more. A pointer of 0 is a hole.
 //!
 //! A damaged volume is told by what cannot be: nodes without their magic number or at the wrong level, extents out of
 //! order or off the volume. No two nodes of a sound volume are the same block, so that there are no more of them than

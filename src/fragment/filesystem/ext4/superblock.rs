@@ -1,8 +1,8 @@
 //! The superblock and the group descriptors of ext2, ext3 and ext4: where the inodes are.
 //!
-//! The volume is cut into block groups of equal size, each with a table of equally many inodes. A descriptor of 32 bytes
-//! (64 with the `64bit` feature) says where a group's table is and how much of it was never used. The descriptors follow
-//! the superblock, or with the `meta_bg` feature lie in the groups that they describe.
+//! The volume is cut into block groups of equal size, each with a table of equally many inodes. A descriptor of 32
+//! bytes (64 with the `64bit` feature) says where a group's table is and how much of it was never used. The descriptors
+//! follow the superblock, or with the `meta_bg` feature lie in the groups that they describe.
 //!
 //! Everything here is a function of bytes, and every number that later code counts on is checked: a superblock whose
 //! numbers do not fit together is refused, so that no damaged volume can make the reader loop.
@@ -81,8 +81,8 @@ impl Superblock {
     /// Parses the kilobyte that begins at [`SUPERBLOCK_AT`], on a device of `device_bytes`.
     ///
     /// # Errors
-    /// [`Refusal::Damaged`] where numbers make no sense, [`Refusal::Feature`] for a feature that moves things about in a
-    /// way not known here.
+    /// [`Refusal::Damaged`] where numbers make no sense, [`Refusal::Feature`] for a feature that moves things about in
+    /// a way not known here.
     pub(super) fn parse(bytes: &[u8; SUPERBLOCK_BYTES], device_bytes: u64) -> Result<Self, Refusal> {
         let half = |at: usize| u32_at(bytes, at);
         check(u16_at(bytes, 0x38) == MAGIC, "no magic number")?;

@@ -1,7 +1,7 @@
 //! The least that a walk by path can do: read every directory, open every file, ask for its extents, close it.
 //!
-//! No metadata, no ranking, no names kept, no errors told apart, one buffer a thread. Directories wait on one stack that
-//! all threads share; files are opened relative to the directory that is being read. What a ranking adds to
+//! No metadata, no ranking, no names kept, no errors told apart, one buffer a thread. Directories wait on one stack
+//! that all threads share; files are opened relative to the directory that is being read. What a ranking adds to
 //! this is its own cost.
 //!
 //! # Safety
