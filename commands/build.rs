@@ -1,4 +1,5 @@
-//! Tells the binary which commit it was built from, for `toolbox --version`.
+//! Tells the binary which commit it was built from, for `toolbox --version`, and by which compiler, for
+//! `toolbox bench`.
 //!
 //! Sets `TOOLBOX_COMMIT` to the first twelve digits of the commit, with `-dirty` behind them when a file that goes
 //! into the binary differs from it, or to `unknown` where there is no git or this is not its repository (an unpacked
@@ -16,6 +17,7 @@ fn main() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
     let commit = commit(top).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=TOOLBOX_COMMIT={commit}");
+    println!("cargo:rustc-env=TOOLBOX_RUSTC={}", compiler().unwrap_or_else(|| "unknown".to_owned()));
     for path in BUILT_FROM.iter().map(|name| top.join(name)).chain(git_files(top)) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
@@ -42,6 +44,13 @@ fn git_files(top: &Path) -> Vec<PathBuf> {
     let branch = git(top, &["symbolic-ref", "--quiet", "HEAD"]).as_deref().and_then(place);
     let branch = branch.and_then(|path| path.ancestors().find(|path| path.exists()).map(Path::to_owned));
     fixed.chain(branch).collect()
+}
+
+/// The version of the compiler that builds this.
+fn compiler() -> Option<String> {
+    let output = Command::new(std::env::var_os("RUSTC")?).arg("--version").output().ok()?;
+    let answer = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| answer.trim().trim_start_matches("rustc ").to_owned())
 }
 
 /// What git answers, without the line break; `None` when it fails or is not there.

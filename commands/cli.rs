@@ -1,11 +1,12 @@
 //! The whole command line: every option with its help. Syntax only; what a pattern means or whether a file is there is
 //! found out later, by the subcommand.
 
-use crate::ui::numbers::parse_bytes;
+use crate::ui::numbers::{parse_bytes, parse_duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The version with the commit it was built from.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TOOLBOX_COMMIT"), ")");
@@ -27,6 +28,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Fragtop(Box<Fragtop>),
+
+    Bench(Bench),
 
     /// Print a completion script for a shell
     ///
@@ -198,6 +201,176 @@ pub(crate) struct ScanOptions {
     /// List every file that could not be looked at
     #[arg(long, hide_short_help = true)]
     pub(crate) errors: bool,
+}
+
+/// Measure primitives beside what one would use instead, on this host
+///
+/// Answers which queue to use on this host for which shape of load, with figures that hold: threads share one structure,
+/// rounds are shuffled between the rivals, every run is checked, and a ratio comes with the interval that it lies in.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// What to measure.
+    #[command(subcommand)]
+    pub(crate) what: Benchmark,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Benchmark {
+    Queue(Box<BenchQueue>),
+
+    /// List what can be measured, and the rivals
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+const BENCH_QUEUE_EXAMPLES: &str = "\
+Examples:
+  toolbox bench queue                              one thread, and pairs
+  toolbox bench queue --quick                      the same in seconds
+  toolbox bench queue --workload all --threads 2   every load
+  toolbox bench queue --with segqueue,flume        these only
+  toolbox bench queue --save today.json
+  toolbox bench queue --compare today.json --fail-over 10";
+
+/// Measure queues
+///
+/// Every rival moves items between threads under several loads. The unit is a pair: one item put in and taken out. Before
+/// anything is timed each rival is checked item by item, and each timed run is checked as well; a wrong answer has no
+/// speed, and ends with exit code 1.
+#[derive(Args, Debug)]
+#[command(before_long_help = BENCH_QUEUE_EXAMPLES)]
+pub(crate) struct BenchQueue {
+    /// Only these (toolbox bench list)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+
+    /// Compare with this one [default: segqueue]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) baseline: Option<String>,
+
+    /// What the threads do, or all
+    ///
+    /// pairs: everyone puts one in and takes one out, with 50 to 150 ns of own work in between; the load to judge by. bare:
+    /// the same without work. loop: one thread puts 100,000 in, then takes them out. shared: every thread does that, on one
+    /// structure. private: on one for each thread. split: some only put in, the others only take out. burst: all put
+    /// 100,000 each in; when the last has, all take out. ping-pong: two threads hand one item to and fro.
+    #[arg(long, value_name = "LOAD,...", value_delimiter = ',', value_parser = parse_workload, default_value = "loop,pairs")]
+    pub(crate) workload: Vec<Option<Workload>>,
+
+    /// With so many threads, where the load leaves it open
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256), default_values_t = [1, 2, 4, 8])]
+    pub(crate) threads: Vec<u16>,
+
+    /// What the items are
+    #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_enum, default_values_t = [Carried::Word], hide_short_help = true)]
+    pub(crate) payload: Vec<Carried>,
+
+    /// How long a sample takes (20ms, 1s), where the load has no number of items of its own
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "ops", hide_short_help = true)]
+    pub(crate) duration: Option<Duration>,
+
+    /// How many pairs each thread does in a sample
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000), hide_short_help = true)]
+    pub(crate) ops: Option<u64>,
+
+    /// Take so many samples of each that count [default: 15; with --quick 9]
+    ///
+    /// One more before them warms up. An interval takes at least eight that were not dropped.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) rounds: Option<u16>,
+
+    /// Fewer and shorter samples
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Keep thread i on the i-th of these processors
+    #[arg(long, value_name = "CPU,...", value_delimiter = ',', hide_short_help = true)]
+    pub(crate) pin: Vec<usize>,
+
+    /// Write the JSON to a file, after every load
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) save: Option<PathBuf>,
+
+    /// Compare with what --save wrote, on another day or host
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) compare: Option<PathBuf>,
+
+    /// Exit 1 when something became slower by more than this (with --compare)
+    #[arg(long, value_name = "PERCENT", requires = "compare", value_parser = parse_percent, hide_short_help = true)]
+    pub(crate) fail_over: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What the threads do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Workload {
+    /// One thread puts n in, then takes n out
+    Loop,
+    /// Everyone puts one in and takes one out, with work in between
+    Pairs,
+    /// The same without work
+    Bare,
+    /// Some only put in, the others only take out
+    Split,
+    /// Every thread puts n in and takes n out, on one structure
+    Shared,
+    /// The same, on a structure for each thread
+    Private,
+    /// All put in, then all take out
+    Burst,
+    /// Two threads hand one item to and fro
+    PingPong,
+}
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Carried {
+    /// 8 bytes
+    #[value(name = "8")]
+    Word,
+    /// 64 bytes
+    #[value(name = "64")]
+    Line,
+    /// A pointer to 8 bytes on the heap, which are made and freed with every pair
+    Boxed,
+}
+
+impl Workload {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().expect("no load is skipped").get_name().to_owned()
+    }
+}
+
+impl Carried {
+    /// As it is shown.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Word => "8 B",
+            Self::Line => "64 B",
+            Self::Boxed => "boxed",
+        }
+    }
+}
+
+/// A load by its name; none for `all`.
+fn parse_workload(text: &str) -> Result<Option<Workload>, String> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let names = || Workload::value_variants().iter().map(|load| load.name()).collect::<Vec<_>>().join(", ");
+    Workload::from_str(text, false).map(Some).map_err(|_| format!("there are {} and all", names()))
+}
+
+/// A share in percent, not negative.
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
+    percent.filter(|percent| (0.0..1e6).contains(percent)).ok_or_else(|| format!("'{text}' is no percentage"))
 }
 
 /// How the answer looks; the same for every subcommand.

@@ -1,5 +1,6 @@
 //! `toolbox`: parse, run, exit.
 
+mod bench;
 mod cli;
 mod exit;
 mod fragtop;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Fragtop(arguments) => fragtop::run(*arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     };

@@ -2,6 +2,7 @@
 //!
 //! `man/` holds the pages as committed; a test fails when they are not what this module writes.
 
+use crate::bench;
 use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::fragtop;
@@ -46,16 +47,28 @@ pub(crate) fn pages(directory: &Path) -> Result<Exit> {
     let mut program = Cli::command().version(env!("CARGO_PKG_VERSION")).disable_help_subcommand(true);
     program.build();
     write_page(directory, &program, "toolbox", &[EXIT_STATUS])?;
-    for subcommand in program.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        let name = format!("toolbox-{}", subcommand.get_name());
+    write_pages_below(directory, &program, "toolbox")?;
+    Ok(Exit::Done)
+}
+
+/// One page for each subcommand that is not hidden, and for each of theirs.
+fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result<()> {
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        let name = format!("{above}-{}", subcommand.get_name());
+        if subcommand.get_name() == "help" {
+            continue;
+        }
         let mut chapters = vec![];
-        if subcommand.get_name() == "fragtop" {
-            chapters.extend(fragtop::CHAPTERS);
+        match name.as_str() {
+            "toolbox-fragtop" => chapters.extend(fragtop::CHAPTERS),
+            "toolbox-bench-queue" => chapters.extend(bench::CHAPTERS),
+            _ => {}
         }
         chapters.push(EXIT_STATUS);
         write_page(directory, subcommand, &name, &chapters)?;
+        write_pages_below(directory, subcommand, &name)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn write_page(

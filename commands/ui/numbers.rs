@@ -1,5 +1,7 @@
 //! Numbers as people read and write them: sizes, durations, counts.
 
+use std::time::Duration;
+
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// `bytes` with a unit, three digits at most before the point.
@@ -67,6 +69,26 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(format!("'{text}' is more than 16 EiB")) }
 }
 
+/// Reads a duration: `20ms`, `1.5s`, `2m`; a number alone is seconds.
+///
+/// # Errors
+/// Says what a duration looks like.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no time: a number with us, ms, s, m or h, above 0 and at most a day");
+    let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    let unit = match &text[split..] {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let seconds = text[..split].trim().parse::<f64>().map_err(|_| wrong())? * unit;
+    let duration = Duration::try_from_secs_f64(seconds).ok();
+    duration.filter(|duration| !duration.is_zero() && duration.as_secs() <= 86_400).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +109,15 @@ mod tests {
     fn counts_are_grouped() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count).to_vec(), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((things(1, "file"), things(2, "file")), ("1 file".to_owned(), "2 files".to_owned()));
+    }
+
+    #[test]
+    fn durations_are_read_back() {
+        let times = [("20ms", 20_000), ("1.5s", 1_500_000), ("2", 2_000_000), ("3 m", 180_000_000), ("7us", 7)];
+        times.iter().for_each(|&(text, us)| assert_eq!(parse_duration(text), Ok(Duration::from_micros(us)), "{text}"));
+        ["", "ms", "0", "-1s", "1d", "nan", "inf", "25h", "1e400s"]
+            .iter()
+            .for_each(|text| assert!(parse_duration(text).is_err(), "{text}"));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub mod extents;
 pub mod handle;
 pub mod metadata;
 pub mod mounts;
+#[cfg(feature = "bench")]
+pub mod processor;
 pub mod usage;
 #[cfg(feature = "fragment")]
 pub mod xfs;

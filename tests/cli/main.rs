@@ -1,5 +1,6 @@
 //! Sessions with the tool: the command, what it prints, and its exit code.
 
+mod bench;
 mod fragtop;
 mod live;
 mod manual;

@@ -1,0 +1,136 @@
+//! What is measured: something that items are put into and taken out of by any number of threads, and the items.
+//!
+//! To add a rival: implement [`Bag`] for it and give it a line in the list of its primitive ([`super::queue`]).
+
+use toolbox::bench::rounds::{Pass, Sample};
+use toolbox::bench::verify::Fault;
+
+use super::check;
+use super::workload::{self, Case, Setup};
+
+/// A queue or a stack, as every rival offers it.
+pub(super) trait Bag<T>: Send + Sync {
+    /// Whether it keeps items. What does not is measured as a reference, and not checked.
+    const KEEPS: bool = true;
+
+    /// An empty one, that has room for `capacity` items at least.
+    fn new(capacity: usize) -> Self;
+
+    /// Puts an item in, or gives it back when it is full.
+    fn push(&self, item: T) -> Result<(), T>;
+
+    /// Takes an item out; none when it is empty.
+    fn pop(&self) -> Option<T>;
+}
+
+/// What goes through it.
+pub(super) trait Payload: Clone + Send + Sync {
+    /// Makes one that carries a number.
+    fn make(bits: u64) -> Self;
+
+    /// The number it carries.
+    fn bits(self) -> u64;
+}
+
+/// A payload as large as a cache line. Every word of it is checked, so that one torn in transit is found.
+#[derive(Clone, Debug)]
+pub(super) struct Wide([u64; 8]);
+
+impl Payload for u64 {
+    #[inline]
+    fn make(bits: u64) -> Self {
+        bits
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        self
+    }
+}
+
+impl Payload for Wide {
+    #[inline]
+    fn make(bits: u64) -> Self {
+        Self([bits; 8])
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        // A number that no producer makes, if the words differ.
+        if self.0.iter().all(|word| *word == self.0[0]) { self.0[0] } else { u64::MAX }
+    }
+}
+
+impl Payload for Box<u64> {
+    #[inline]
+    fn make(bits: u64) -> Self {
+        Self::new(bits)
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        *self
+    }
+}
+
+type Measure = fn(&Case, &Setup, Pass) -> Result<Sample, Fault>;
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rival {
+    /// What it is called, here and in `--with`.
+    pub(super) name: &'static str,
+    /// What it is.
+    pub(super) about: &'static str,
+    /// What it is for.
+    pub(super) role: Role,
+    measure: [Measure; 3],
+    check: fn() -> Result<(), Vec<Fault>>,
+}
+
+/// What a row is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// To be compared.
+    Rival,
+    /// To show what the harness itself costs, or what the machine allows.
+    Reference,
+    /// To show that the check finds what is broken. Only by its name.
+    Broken,
+}
+
+impl Rival {
+    /// A row for a type, given with each payload and with items that are counted.
+    pub(super) fn new<Small, Large, Boxed, Counted>(role: Role, name: &'static str, about: &'static str) -> Self
+    where
+        Small: Bag<u64>,
+        Large: Bag<Wide>,
+        Boxed: Bag<Box<u64>>,
+        Counted: Bag<check::Token>,
+    {
+        let check = check::check::<Small, Counted>;
+        Self { role, check, ..Self::reference::<Small, Large, Boxed>(name, about) }
+    }
+
+    /// A row for what keeps no items, so that there is nothing to check.
+    pub(super) fn reference<Small, Large, Boxed>(name: &'static str, about: &'static str) -> Self
+    where
+        Small: Bag<u64>,
+        Large: Bag<Wide>,
+        Boxed: Bag<Box<u64>>,
+    {
+        let measure: [Measure; 3] =
+            [workload::sample::<Small, u64>, workload::sample::<Large, Wide>, workload::sample::<Boxed, Box<u64>>];
+        Self { name, about, role: Role::Reference, measure, check: || Ok(()) }
+    }
+
+    /// One sample.
+    pub(super) fn sample(&self, case: &Case, setup: &Setup, pass: Pass) -> Result<Sample, Fault> {
+        self.measure[case.payload as usize](case, setup, pass)
+    }
+
+    /// Looks at every item of a run that is not timed.
+    pub(super) fn check(&self) -> Result<(), Vec<Fault>> {
+        (self.check)()
+    }
+}

@@ -1,0 +1,164 @@
+//! A run beside an earlier one that `--save` kept: what became slower or faster since.
+//!
+//! The file is the JSON that `--format json` prints. Two runs have no rounds in common, so a change is judged by all
+//! their samples; where the interval of the ratio contains 1 there is no change, and a limit counts as broken only where
+//! the whole interval lies beyond it.
+
+use super::report::{CaseReport, Report};
+use super::workload::Case;
+use crate::exit::hinted;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use toolbox::bench::stats::{Ratio, independent_ratio};
+
+pub(super) const SCHEMA: &str = "toolbox.bench/1";
+
+/// An earlier run.
+#[derive(Debug)]
+pub(super) struct Saved {
+    document: Value,
+}
+
+/// A rival in a case, then and now.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) case: Case,
+    pub(super) name: &'static str,
+    /// The time now, in times then.
+    pub(super) ratio: Ratio,
+}
+
+impl Saved {
+    /// Reads what was saved.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is something else.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read(path).with_context(|| format!("--compare: cannot read {}", path.display()))?;
+        let is_ours = |document: &Value| document["schema"] == SCHEMA && document["bench"] == "queue";
+        match serde_json::from_slice(&text).ok().filter(is_ours) {
+            Some(document) => Ok(Self { document }),
+            None => Err(hinted(
+                format!("--compare: {} is not what --save writes", path.display()),
+                format!("toolbox bench queue --save {}", path.display()),
+            )),
+        }
+    }
+
+    /// Whether that was on a machine of the same kind.
+    pub(super) fn is_of(&self, report: &Report) -> bool {
+        let host = &self.document["host"];
+        host["processor"] == report.host.processor.as_str() && host["online"] == report.host.online
+    }
+
+    /// What changed, for everything that both runs have.
+    pub(super) fn changes(&self, cases: &[CaseReport]) -> Vec<Change> {
+        let rows = cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case.case, row)));
+        let change = |(case, row): (Case, &super::report::Row)| {
+            let ratio = independent_ratio(&row.samples_ns, &self.samples(case, row.name)?)?;
+            Some(Change { case, name: row.name, ratio })
+        };
+        rows.filter_map(change).collect()
+    }
+
+    fn samples(&self, case: Case, name: &str) -> Option<Vec<f64>> {
+        let is_it = |saved: &&Value| key(case).iter().all(|(field, value)| saved[*field] == *value);
+        let saved = self.document["cases"].as_array()?.iter().find(is_it)?;
+        let row = saved["results"].as_array()?.iter().find(|row| row["name"] == name)?;
+        let samples = row["samples_ns"].as_array()?.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>()?;
+        samples.iter().all(|sample| *sample > 0.0).then_some(samples)
+    }
+}
+
+impl Change {
+    /// Whether it is surely slower by more than so many percent.
+    pub(super) fn is_over(&self, percent: f64) -> bool {
+        self.ratio.interval.is_some_and(|range| range.low > 1.0 + percent / 100.0)
+    }
+}
+
+/// What makes a case the same as another, under the names that JSON has for it.
+pub(super) fn key(case: Case) -> [(&'static str, Value); 4] {
+    let payload = case.payload.name();
+    [
+        ("workload", case.workload.name().into()),
+        ("threads", case.threads.into()),
+        ("producers", (case.producers > 0).then_some(case.producers).into()),
+        ("payload", payload.into()),
+    ]
+}
+
+/// Puts `text` in place of what is at `path`, at once: whoever reads it meanwhile sees the one or the other.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn save(path: &Path, text: &[u8]) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    written.with_context(|| format!("--save: cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Carried, Workload};
+    use serde_json::json;
+    use toolbox::bench::stats::Summary;
+
+    const CASE: Case = Case { workload: Workload::Split, threads: 3, producers: 1, payload: Carried::Word };
+
+    fn series(nanoseconds: f64) -> Vec<f64> {
+        (0..9).map(|index| nanoseconds * (1.0 + f64::from(index) / 100.0)).collect()
+    }
+
+    fn saved() -> Saved {
+        let results = json!([{ "name": "flume", "samples_ns": series(100.0) }]);
+        let case = json!({ "workload": "split", "threads": 3, "producers": 1, "payload": "8 B", "results": results });
+        Saved { document: json!({ "cases": [case] }) }
+    }
+
+    fn now(case: Case, name: &'static str, nanoseconds: f64) -> CaseReport {
+        let samples_ns = series(nanoseconds);
+        let row = super::super::report::Row {
+            name,
+            standing: super::super::report::Standing::Leader,
+            pair_ns: Summary::of(&samples_ns).unwrap(),
+            ratio: None,
+            ahead: None,
+            limit_share: None,
+            processor_ns: None,
+            foreign: None,
+            fairness: None,
+            p50_ns: None,
+            p99_ns: None,
+            p9999_ns: None,
+            max_ns: None,
+            samples_ns,
+        };
+        CaseReport { case, rows: vec![row], harness_ns: None, limit_ns: None, link_ns: None, dropped: 0, taken: 9 }
+    }
+
+    #[test]
+    fn a_change_is_what_the_samples_show() {
+        let saved = saved();
+        let changes = saved.changes(&[now(CASE, "flume", 130.0)]);
+        assert_eq!((changes.len(), changes[0].name), (1, "flume"));
+        assert!(changes[0].ratio.is_difference() && changes[0].is_over(10.0) && !changes[0].is_over(30.0));
+        assert!(!saved.changes(&[now(CASE, "flume", 100.0)])[0].ratio.is_difference());
+        assert!(!saved.changes(&[now(CASE, "flume", 70.0)])[0].is_over(0.0));
+    }
+
+    #[test]
+    fn only_the_same_is_compared() {
+        let saved = saved();
+        assert!(saved.changes(&[now(CASE, "kanal", 130.0)]).is_empty());
+        for other in
+            [Case { producers: 2, ..CASE }, Case { payload: Carried::Line, ..CASE }, Case { threads: 4, ..CASE }]
+        {
+            assert!(saved.changes(&[now(other, "flume", 130.0)]).is_empty());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the manual page of bench queue says beyond its options.
+
+use crate::manual::Chapters;
+
+/// The chapters.
+pub(crate) const CHAPTERS: Chapters = &[
+    (
+        "THE TABLE",
+        &[
+            "ns/pair\tNanoseconds of wall-clock time for one item put in and taken out again, of all threads together: the median of the samples that count. It contains the own work of the load and what the harness costs, both of which the line below the table shows as the harness alone.",
+            "spread\tThe distance between the quartiles of the samples, as a share of the median.",
+            "x\tThe speed in times that of the baseline (--baseline), larger is faster: the median of the ratios within each round. Behind it stands the interval that the true ratio lies in with a confidence of 99 %, from order statistics, whatever the distribution. Where it contains 1 no difference was shown.",
+            "foreign\tThe share of items that were taken by another thread than the one that put them in.",
+            "fair\tThe pairs of the slowest thread as a share of those of the fastest; for the loads pairs and bare.",
+            "of limit\tThis host's limit as a share of the figure. The limit is measured in the same rounds: one atomic addition for each operation, on two words of their own.",
+            "cpu ns\tProcessor time of all threads for a pair.",
+            "p50, p99.99, max\tThe time of single operations, in rounds of their own since reading the clock slows the whole. It contains one reading of the clock (about 25 ns), and what interrupted the thread. Operations begin when the one before has ended (closed loop): what a stall would have delayed behind it is not counted. A percentile is left out where too few operations were timed.",
+            "*, =, -\tLeads; not shown to differ from the leader; not ranked, since fewer than 5 % of the items crossed threads.",
+        ],
+    ),
+    (
+        "WHY SOME FIGURES ARE NOT RANKED",
+        &[
+            "Without own work between operations (bare) one thread may keep the structure's cache lines for long stretches while the others wait. The figure is then high, often above the limit, nothing crosses threads, and it says nothing about the structure. Judge by pairs.",
+        ],
+    ),
+    (
+        "HOW IT MEASURES",
+        &[
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. Threads start together, and take the time of their own begin and end; the time of a sample is the last end less the first begin. Between two samples the link between two processors is probed; a sample whose link was not the usual one of this run is dropped, since the machine was moved meanwhile, and the line below the table says how many were.",
+            "Loads that last a given time (loop, pairs, bare, ping-pong) are as long as --duration says, 50 ms or with --quick 10 ms. The others do a given number of items: 100,000 for each thread, 400,000 in all for split. With --ops every load does as many pairs for each thread as it says.",
+            "Bounded structures have room for all items of loop, shared, private and burst, and for 1,024 otherwise. A thread that finds no item, or no room, spins 200 times and then yields.",
+        ],
+    ),
+    (
+        "WHAT IS CHECKED",
+        &[
+            "Before anything is timed every item of a run of four threads is looked at: that each comes out once, that none is lost or made up, and that of one producer's items a consumer gets the earlier before the later; then, that what is inside when the structure is dropped is dropped with it. Every timed run is checked as well, by counts, sums and the order of each producer's items. Who fails is named on standard error with the evidence, takes no further part, and the exit code is 1. That items of different producers come out in the order in which they went in is not checked.",
+        ],
+    ),
+    (
+        "COMPARING",
+        &[
+            "--compare judges by all samples of both runs (Hodges and Lehmann's estimate, with the interval of Mann and Whitney at 99 %). --fail-over counts what is slower by more than that with its whole interval.",
+        ],
+    ),
+    (
+        "JSON",
+        &[
+            "One object, schema toolbox.bench/1: host, method, cases[] with workload, threads, producers, payload, harness_ns, limit_ns, link_ns, samples_taken, samples_dropped and results[] (name, standing, pair_ns, operation_ns, ratio and its ends, shares, percentiles, samples_ns); changes[] with --compare; verdicts[], faults[], warnings[]. CSV has the results, a line each.",
+        ],
+    ),
+];

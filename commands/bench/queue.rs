@@ -1,0 +1,250 @@
+//! Queues: ours, and what a program would use instead.
+//!
+//! A rival is a type, an implementation of [`Bag`] and a line in [`rivals`].
+
+use super::bag::{Bag, Payload, Rival, Role};
+use super::broken::{Doubling, Leaking, Losing, Reordering};
+use std::collections::{LinkedList, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+
+/// What the others are compared with, unless another is named.
+pub(super) const BASELINE: &str = "segqueue";
+
+/// Everything that can be in the table.
+pub(super) fn rivals() -> Vec<Rival> {
+    macro_rules! rival {
+        ($role:ident, $name:literal, $type:ident, $about:literal) => {
+            Rival::new::<$type<_>, $type<_>, $type<_>, $type<_>>(Role::$role, $name, $about)
+        };
+    }
+    vec![
+        Rival::reference::<Nothing<_>, Nothing<_>, Nothing<_>>(
+            "harness",
+            "keeps nothing: what making, checking and own work cost",
+        ),
+        Rival::reference::<Limit<_>, Limit<_>, Limit<_>>("limit", "one fetch-add for each operation, on two words"),
+        rival!(Rival, "segqueue", SegQueue, "crossbeam SegQueue: linked blocks, unbounded"),
+        rival!(Rival, "arrayqueue", ArrayQueue, "crossbeam ArrayQueue: a ring, bounded"),
+        rival!(Rival, "concurrent-queue", ConcurrentQueue, "concurrent-queue: linked blocks, unbounded"),
+        rival!(Rival, "flume", Flume, "flume channel: a lock, unbounded"),
+        rival!(Rival, "kanal", Kanal, "kanal channel: a lock, unbounded"),
+        rival!(Rival, "mpsc", Channel, "std::sync::mpsc, its receiver behind a Mutex"),
+        rival!(Rival, "mutex-vecdeque", Deque, "std Mutex<VecDeque>"),
+        rival!(Rival, "mutex-linkedlist", List, "std Mutex<LinkedList>"),
+        rival!(Broken, "broken-lost", Losing, "loses one item in 100"),
+        rival!(Broken, "broken-doubled", Doubling, "hands out one item in 100 twice"),
+        rival!(Broken, "broken-reordered", Reordering, "lets one item in 100 overtake another"),
+        rival!(Broken, "broken-leaked", Leaking, "does not drop what is inside"),
+    ]
+}
+
+type SegQueue<T> = crossbeam_queue::SegQueue<T>;
+
+impl<T: Send> Bag<T> for SegQueue<T> {
+    fn new(_: usize) -> Self {
+        Self::new()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        SegQueue::push(self, item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        SegQueue::pop(self)
+    }
+}
+
+type ArrayQueue<T> = crossbeam_queue::ArrayQueue<T>;
+
+impl<T: Send> Bag<T> for ArrayQueue<T> {
+    fn new(capacity: usize) -> Self {
+        Self::new(capacity)
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        ArrayQueue::push(self, item)
+    }
+
+    fn pop(&self) -> Option<T> {
+        ArrayQueue::pop(self)
+    }
+}
+
+type ConcurrentQueue<T> = concurrent_queue::ConcurrentQueue<T>;
+
+impl<T: Send> Bag<T> for ConcurrentQueue<T> {
+    fn new(_: usize) -> Self {
+        Self::unbounded()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        ConcurrentQueue::push(self, item).map_err(concurrent_queue::PushError::into_inner)
+    }
+
+    fn pop(&self) -> Option<T> {
+        ConcurrentQueue::pop(self).ok()
+    }
+}
+
+/// Both ends of a flume channel.
+struct Flume<T>(flume::Sender<T>, flume::Receiver<T>);
+
+impl<T: Send> Bag<T> for Flume<T> {
+    fn new(_: usize) -> Self {
+        let (sender, receiver) = flume::unbounded();
+        Self(sender, receiver)
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.send(item).map_err(flume::SendError::into_inner)
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.1.try_recv().ok()
+    }
+}
+
+/// Both ends of a kanal channel.
+struct Kanal<T>(kanal::Sender<T>, kanal::Receiver<T>);
+
+impl<T: Send> Bag<T> for Kanal<T> {
+    fn new(_: usize) -> Self {
+        let (sender, receiver) = kanal::unbounded();
+        Self(sender, receiver)
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.send(item).expect("the other end is kept beside this one");
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.1.try_recv().ok().flatten()
+    }
+}
+
+/// Both ends of a channel of the standard library, whose receiver only one thread may use at a time.
+struct Channel<T>(mpsc::Sender<T>, Mutex<mpsc::Receiver<T>>);
+
+impl<T: Send> Bag<T> for Channel<T> {
+    fn new(_: usize) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        Self(sender, Mutex::new(receiver))
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.send(item).map_err(|mpsc::SendError(item)| item)
+    }
+
+    fn pop(&self) -> Option<T> {
+        locked(&self.1).try_recv().ok()
+    }
+}
+
+type Deque<T> = Mutex<VecDeque<T>>;
+
+impl<T: Send> Bag<T> for Deque<T> {
+    fn new(_: usize) -> Self {
+        Self::default()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        locked(self).push_back(item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        locked(self).pop_front()
+    }
+}
+
+type List<T> = Mutex<LinkedList<T>>;
+
+impl<T: Send> Bag<T> for List<T> {
+    fn new(_: usize) -> Self {
+        Self::default()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        locked(self).push_back(item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        locked(self).pop_front()
+    }
+}
+
+/// No thread panics while it holds one of these locks.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes everything and hands out something.
+struct Nothing<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T> Bag<T> for Nothing<T>
+where
+    T: Reference,
+{
+    const KEEPS: bool = false;
+
+    fn new(_: usize) -> Self {
+        Self(std::marker::PhantomData)
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        std::hint::black_box(item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        Some(T::any())
+    }
+}
+
+/// The same, but that every operation claims a place, as a queue would.
+struct Limit<T> {
+    head: Padded,
+    tail: Padded,
+    items: std::marker::PhantomData<fn() -> T>,
+}
+
+/// A word that no other shares its line with, nor the line beside it that the processor fetches along.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded(AtomicU64);
+
+impl<T: Reference> Bag<T> for Limit<T> {
+    const KEEPS: bool = false;
+
+    fn new(_: usize) -> Self {
+        Self { head: Padded::default(), tail: Padded::default(), items: std::marker::PhantomData }
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.tail.0.fetch_add(1, Ordering::AcqRel);
+        std::hint::black_box(item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.head.0.fetch_add(1, Ordering::AcqRel);
+        Some(T::any())
+    }
+}
+
+/// What a reference hands out.
+trait Reference {
+    /// One that nobody put in.
+    fn any() -> Self;
+}
+
+impl<T: Payload> Reference for T {
+    #[inline]
+    fn any() -> Self {
+        T::make(0)
+    }
+}

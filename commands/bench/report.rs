@@ -1,0 +1,330 @@
+//! What the samples of a case come to: a row for each rival, who leads, and the verdict in words.
+//!
+//! Who leads is not who has the smallest median: every rival whose ratio to the smallest has an interval that contains
+//! 1 is level with it. And where threads share a structure but hardly anything crosses from one to another, one thread
+//! has captured it for long stretches; the figure then says how fast a thread can use a structure that nobody else
+//! touches, and is shown but not ranked.
+
+use super::bag::{Rival, Role};
+use super::compare::Change;
+use super::workload::Case;
+use crate::exit::Exit;
+use crate::ui::numbers::things;
+use toolbox::bench::host::Host;
+use toolbox::bench::rounds::{self, Sample, Series};
+use toolbox::bench::stats::{Ratio, Summary, least_samples};
+
+/// Less than this share of items crossing makes a figure not worth ranking.
+const LEAST_FOREIGN: f64 = 0.05;
+
+/// The answer, before it is rendered.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// Where it was measured.
+    pub(super) host: Host,
+    /// How.
+    pub(super) method: Method,
+    /// Who the others are compared with.
+    pub(super) baseline: &'static str,
+    /// In the order they were measured.
+    pub(super) cases: Vec<CaseReport>,
+    /// Who gave a wrong answer: the name, under which load, and the evidence.
+    pub(super) faults: Vec<(&'static str, String, Vec<String>)>,
+    /// What is doubtful.
+    pub(super) warnings: Vec<String>,
+    /// Beside an earlier run.
+    pub(super) changes: Option<Vec<Change>>,
+    /// Changes for the worse beyond what was allowed.
+    pub(super) over_limit: usize,
+    /// Whether it was cut short.
+    pub(super) partial: bool,
+}
+
+/// How it was measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Method {
+    pub(super) rounds: usize,
+    pub(super) duration_ns: u64,
+    pub(super) operations: Option<u64>,
+    pub(super) seed: u64,
+}
+
+/// One case.
+#[derive(Debug)]
+pub(super) struct CaseReport {
+    /// Which.
+    pub(super) case: Case,
+    /// Fastest first; then those that are not ranked.
+    pub(super) rows: Vec<Row>,
+    /// What a pair costs without any structure, and with the least that a shared one can do with.
+    pub(super) harness_ns: Option<f64>,
+    pub(super) limit_ns: Option<f64>,
+    /// One line from processor to processor.
+    pub(super) link_ns: Option<f64>,
+    /// Samples that were dropped, of those taken.
+    pub(super) dropped: usize,
+    pub(super) taken: usize,
+}
+
+/// One rival in one case.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) standing: Standing,
+    /// Nanoseconds a pair.
+    pub(super) pair_ns: Summary,
+    /// How many times faster than the baseline.
+    pub(super) ratio: Option<Ratio>,
+    /// How many times faster than the next of those that are ranked.
+    pub(super) ahead: Option<Ratio>,
+    pub(super) limit_share: Option<f64>,
+    pub(super) processor_ns: Option<f64>,
+    pub(super) foreign: Option<f64>,
+    pub(super) fairness: Option<f64>,
+    pub(super) p50_ns: Option<u64>,
+    pub(super) p99_ns: Option<u64>,
+    pub(super) p9999_ns: Option<u64>,
+    pub(super) max_ns: Option<u64>,
+    /// Of each sample that counts.
+    pub(super) samples_ns: Vec<f64>,
+}
+
+/// Where a rival stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The smallest median.
+    Leader,
+    /// Not shown to differ from it.
+    Level,
+    /// Slower.
+    Behind,
+    /// Hardly anything crossed threads.
+    Captured,
+}
+
+impl Standing {
+    /// For JSON and CSV.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Level => "level",
+            Self::Behind => "behind",
+            Self::Captured => "captured",
+        }
+    }
+
+    /// For the table.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Leader => "*",
+            Self::Level => "=",
+            Self::Behind => "",
+            Self::Captured => "-",
+        }
+    }
+}
+
+impl CaseReport {
+    /// Puts together what the rounds of a case have come to, for the rivals that took part in it.
+    pub(super) fn new(case: Case, rivals: &[&Rival], baseline: &str, report: &rounds::Report) -> Self {
+        let with: Vec<(&Rival, &Series)> = rivals.iter().copied().zip(&report.series).collect();
+        let of = |name: &str| with.iter().find(|(rival, _)| rival.name == name).map(|(_, series)| *series);
+        let reference = |name| of(name).and_then(Series::summary).map(|summary| summary.median);
+        let limit_ns = reference("limit");
+        let base = of(baseline).filter(|series| series.fault.is_none());
+        let compared = with.iter().filter(|(rival, _)| rival.role != Role::Reference);
+        let mut rows: Vec<(Row, &Series)> =
+            compared.filter_map(|(rival, series)| Some((row(rival, series, base, limit_ns)?, *series))).collect();
+        rows.sort_by(|(one, _), (other, _)| {
+            let key = |row: &Row| (row.standing == Standing::Captured, row.pair_ns.median);
+            key(one).partial_cmp(&key(other)).expect("no time is NaN")
+        });
+        rank(&mut rows);
+        let rows = rows.into_iter().map(|(row, _)| row).collect();
+        let harness_ns = reference("harness");
+        Self { case, rows, harness_ns, limit_ns, link_ns: report.link_ns, dropped: report.dropped, taken: report.taken }
+    }
+
+    /// Who is best here, in words.
+    pub(super) fn verdict(&self, baseline: &str) -> String {
+        let case = self.case;
+        let Some(leader) = self.rows.first().filter(|row| row.standing == Standing::Leader) else {
+            return format!("{case}: nothing to rank, since hardly any item crossed threads");
+        };
+        let level: Vec<_> =
+            self.rows.iter().filter(|row| row.standing == Standing::Level).map(|row| row.name).collect();
+        if leader.pair_ns.interval.is_none() {
+            let least = least_samples();
+            return format!("{case}: {} has the smallest median, but an interval takes {least} samples", leader.name);
+        }
+        if !level.is_empty() {
+            return format!("{case}: no difference shown between {} and {}", leader.name, level.join(", "));
+        }
+        let beside = if leader.name == baseline {
+            let next = self.rows.iter().find(|row| row.standing == Standing::Behind);
+            leader.ahead.zip(next).map(|(ratio, next)| (ratio, next.name))
+        } else {
+            leader.ratio.map(|ratio| (ratio, baseline))
+        };
+        match beside {
+            None => format!("{case}: {} (nothing to compare it with)", leader.name),
+            Some((ratio, other)) => format!("{case}: {}, {} the speed of {other}", leader.name, times(&ratio)),
+        }
+    }
+}
+
+/// `1.20 times (1.11 to 1.25)`.
+pub(super) fn times(ratio: &Ratio) -> String {
+    let interval = ratio.interval.map(|range| format!(" ({:.2} to {:.2})", range.low, range.high));
+    format!("{:.2} times{}", ratio.value, interval.unwrap_or_default())
+}
+
+/// None where no sample counts.
+fn row(rival: &Rival, series: &Series, base: Option<&Series>, limit_ns: Option<f64>) -> Option<Row> {
+    let pair_ns = series.summary()?;
+    let foreign = series.median(Sample::foreign_share);
+    let is_captured = foreign.is_some_and(|share| share < LEAST_FOREIGN);
+    let quantile = |share| series.latency.quantile(share);
+    Some(Row {
+        name: rival.name,
+        standing: if is_captured { Standing::Captured } else { Standing::Behind },
+        pair_ns,
+        ratio: base.and_then(|base| series.speed_beside(base)),
+        ahead: None,
+        limit_share: limit_ns.map(|limit| limit / pair_ns.median),
+        processor_ns: series.median(|sample| Some(sample.processor_ns())),
+        foreign,
+        fairness: series.median(Sample::fairness),
+        p50_ns: quantile(0.5),
+        p99_ns: quantile(0.99),
+        p9999_ns: quantile(0.9999),
+        max_ns: (series.latency.count() > 0).then(|| series.latency.largest()),
+        samples_ns: series.unit_ns(),
+    })
+}
+
+/// Finds the leader, who is level with it, and how far it is ahead of the next. The rows are in order.
+fn rank(rows: &mut [(Row, &Series)]) {
+    let ranked = rows.iter().take_while(|(row, _)| row.standing != Standing::Captured).count();
+    let Some(((leader, first), rest)) = rows[..ranked].split_first_mut() else { return };
+    leader.standing = Standing::Leader;
+    for (row, series) in rest.iter_mut() {
+        let is_behind = first.speed_beside(series).is_some_and(|ratio| ratio.is_difference());
+        row.standing = if is_behind { Standing::Behind } else { Standing::Level };
+    }
+    leader.ahead = rest.first().and_then(|(_, next)| first.speed_beside(next));
+}
+
+impl Report {
+    /// How the command ends.
+    pub(super) fn exit(&self) -> Exit {
+        match (self.partial, self.faults.is_empty() && self.over_limit == 0) {
+            (true, _) => Exit::Interrupted,
+            (false, false) => Exit::Partly,
+            (false, true) => Exit::Done,
+        }
+    }
+
+    /// Who is best at what, in words.
+    pub(super) fn verdicts(&self) -> Vec<String> {
+        self.cases.iter().map(|case| case.verdict(self.baseline)).collect()
+    }
+
+    /// The host in words.
+    pub(super) fn host_lines(&self) -> Vec<String> {
+        let host = &self.host;
+        let allowed = host.allowed.len();
+        let processors = match host.online {
+            online if online == allowed => things(online as u64, "processor"),
+            online => format!("{allowed} of {}", things(online as u64, "processor")),
+        };
+        let first = format!("{}, {processors}; {}", host.processor, host.caches.join(", "));
+        let governor = host.governor.as_deref().unwrap_or("not the kernel's to choose");
+        let guest = host
+            .hypervisor
+            .as_deref()
+            .map_or_else(|| "no virtual machine".to_owned(), |name| format!("virtual machine ({name})"));
+        let second = format!("Linux {}, governor {governor}, {guest}", host.kernel);
+        let third = format!("toolbox {}, rustc {}", crate::cli::VERSION, env!("TOOLBOX_RUSTC"));
+        vec![first, second, third]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::queue;
+    use crate::cli::{Carried, Workload};
+    use std::time::Duration;
+    use toolbox::bench::rounds::Taken;
+
+    const PAIRS: Case = Case { workload: Workload::Pairs, threads: 2, producers: 0, payload: Carried::Word };
+
+    /// Nine samples of `nanoseconds`, with some noise, of which `foreign` of 1000 items crossed.
+    fn series(nanoseconds: u64, foreign: u64) -> Series {
+        let sample = |round: usize| Sample {
+            units: 1000,
+            elapsed: Duration::from_nanos((nanoseconds + (round as u64 * 7) % 5) * 1000),
+            foreign: Some(foreign),
+            ..Sample::default()
+        };
+        let taken = |round| Taken { round, sample: sample(round), link: None, is_kept: true };
+        Series { samples: (1..=9).map(taken).collect(), ..Series::default() }
+    }
+
+    fn case(of: &[(&str, Series)]) -> CaseReport {
+        let all = queue::rivals();
+        let rivals: Vec<&Rival> =
+            of.iter().map(|(name, _)| all.iter().find(|rival| rival.name == *name).unwrap()).collect();
+        let series = of.iter().map(|(_, series)| series.clone()).collect();
+        let report = rounds::Report { series, link_ns: None, dropped: 0, taken: 9, is_partial: false };
+        CaseReport::new(PAIRS, &rivals, "segqueue", &report)
+    }
+
+    fn standings(case: &CaseReport) -> Vec<(&str, &str)> {
+        case.rows.iter().map(|row| (row.name, row.standing.word())).collect()
+    }
+
+    #[test]
+    fn the_fastest_leads_by_what_the_samples_show() {
+        let case = case(&[("segqueue", series(240, 500)), ("flume", series(200, 500)), ("limit", series(100, 500))]);
+        assert_eq!(standings(&case), [("flume", "leader"), ("segqueue", "behind")]);
+        assert_eq!(
+            case.verdict("segqueue"),
+            "pairs, 2 threads, 8 B: flume, 1.20 times (1.20 to 1.20) the speed of segqueue"
+        );
+        assert_eq!(
+            case.verdict("flume"),
+            "pairs, 2 threads, 8 B: flume, 1.20 times (1.20 to 1.20) the speed of segqueue"
+        );
+        assert!((case.rows[0].limit_share.unwrap() - 0.505).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_is_not_shown_to_differ_is_level() {
+        let mut noisy = series(200, 500);
+        noisy.samples.iter_mut().step_by(2).for_each(|taken| taken.sample.elapsed *= 2);
+        let case = case(&[("segqueue", series(210, 500)), ("flume", noisy)]);
+        assert!(case.rows.iter().all(|row| row.standing != Standing::Behind), "{:?}", standings(&case));
+        assert!(case.verdict("segqueue").contains("no difference shown between segqueue and flume"));
+    }
+
+    #[test]
+    fn a_captured_structure_is_not_ranked() {
+        let captured = case(&[("segqueue", series(10, 20)), ("flume", series(200, 60))]);
+        assert_eq!(standings(&captured), [("flume", "leader"), ("segqueue", "captured")]);
+        let all = case(&[("segqueue", series(10, 20))]);
+        assert!(all.verdict("segqueue").contains("nothing to rank"));
+    }
+
+    #[test]
+    fn a_wrong_answer_has_no_row_and_few_samples_no_interval() {
+        let fault = Some(toolbox::bench::verify::Fault::Leaked(1));
+        let wrong = Series { fault, ..Series::default() };
+        let mut few = series(100, 500);
+        few.samples.truncate(3);
+        let case = case(&[("segqueue", wrong), ("flume", few)]);
+        assert_eq!(standings(&case), [("flume", "leader")]);
+        assert!(case.verdict("segqueue").contains("an interval takes 8 samples"));
+    }
+}

@@ -1,0 +1,386 @@
+//! Several subjects measured side by side: in rounds, each round in another order.
+//!
+//! A machine drifts: it warms up, is moved, serves others. A subject that is measured as a whole before the next one
+//! gets whatever the machine was then; so here each round takes one sample of every subject, in an order that is
+//! shuffled anew, and subjects are compared within rounds. The first round warms up and is not counted.
+//!
+//! Between two samples the link between the processors is probed, where there is one to probe
+//! ([`super::link`]). A sample whose probes differ from the usual one of this run is dropped, and the report says how many were.
+//!
+//! A subject that fails its check is measured no further: a wrong answer has no speed. The rest go on.
+
+use super::histogram::Histogram;
+use super::link;
+use super::random::Random;
+use super::stats::{self, Ratio, Summary};
+use super::verify::Fault;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// One measurement of one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// How often the unit of work was done, by all threads.
+    pub units: u64,
+    /// From the first begin to the last end.
+    pub elapsed: Duration,
+    /// Time on processors, of all threads.
+    pub processor: Duration,
+    /// Units that each thread did.
+    pub by_thread: Vec<u64>,
+    /// Units in which something came from another thread, where that can be told.
+    pub foreign: Option<u64>,
+    /// How long single operations took, in nanoseconds; only in a [`Pass::Latency`].
+    pub latency: Option<Histogram>,
+}
+
+/// What a sample is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The time of the whole; nothing else is looked at.
+    Speed,
+    /// The time of every single operation. Reading the clock so often slows the whole, which then says nothing.
+    Latency,
+}
+
+/// Something to measure: takes one sample, with its check.
+pub type Subject<'a> = Box<dyn Fn(Pass) -> Result<Sample, Fault> + 'a>;
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Rounds that count.
+    pub rounds: usize,
+    /// Further rounds in which single operations are timed.
+    pub latency_rounds: usize,
+    /// The processors whose link is probed between samples.
+    pub link: Option<(usize, usize)>,
+    /// What the order of the rounds is drawn from.
+    pub seed: u64,
+}
+
+/// A sample, and whether it counts.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// In which round.
+    pub round: usize,
+    /// What was measured.
+    pub sample: Sample,
+    /// The link before and after it, in nanoseconds.
+    pub link: Option<(f64, f64)>,
+    /// Whether the link was the usual one, before and after.
+    pub is_kept: bool,
+}
+
+/// All samples of one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// In the order of the rounds.
+    pub samples: Vec<Taken>,
+    /// The time of single operations, of all threads and rounds.
+    pub latency: Histogram,
+    /// Why it has no speed.
+    pub fault: Option<Fault>,
+}
+
+/// What the rounds have come to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// One for each subject, in their order.
+    pub series: Vec<Series>,
+    /// The median of all probes, in nanoseconds.
+    pub link_ns: Option<f64>,
+    /// Samples that were dropped because the link was another.
+    pub dropped: usize,
+    /// Samples that were taken.
+    pub taken: usize,
+    /// Whether it was stopped before the end.
+    pub is_partial: bool,
+}
+
+impl Sample {
+    /// Nanoseconds a unit, of the whole.
+    #[must_use]
+    pub fn unit_ns(&self) -> f64 {
+        self.elapsed.as_nanos() as f64 / self.units.max(1) as f64
+    }
+
+    /// Nanoseconds on a processor for each unit.
+    #[must_use]
+    pub fn processor_ns(&self) -> f64 {
+        self.processor.as_nanos() as f64 / self.units.max(1) as f64
+    }
+
+    /// What the slowest thread did, as a share of what the fastest did.
+    #[must_use]
+    pub fn fairness(&self) -> Option<f64> {
+        let (least, most) = (self.by_thread.iter().min()?, self.by_thread.iter().max()?);
+        Some(*least as f64 / (*most).max(1) as f64)
+    }
+
+    /// The share of units in which something came from another thread.
+    #[must_use]
+    pub fn foreign_share(&self) -> Option<f64> {
+        Some(self.foreign? as f64 / self.units.max(1) as f64)
+    }
+}
+
+impl Series {
+    /// The samples that count.
+    pub fn kept(&self) -> impl Iterator<Item = &Taken> {
+        self.samples.iter().filter(|taken| taken.is_kept)
+    }
+
+    /// The median of what `value` tells of each sample; none where it tells nothing.
+    #[must_use]
+    pub fn median(&self, value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        stats::median(&self.kept().filter_map(|taken| value(&taken.sample)).collect::<Vec<_>>())
+    }
+
+    /// Nanoseconds a unit, of each sample that counts.
+    #[must_use]
+    pub fn unit_ns(&self) -> Vec<f64> {
+        self.kept().map(|taken| taken.sample.unit_ns()).collect()
+    }
+
+    /// The middle of those and how far they scatter.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        Summary::of(&self.unit_ns())
+    }
+
+    /// How many times faster this subject is than `other`, by the rounds in which both have a sample that counts.
+    #[must_use]
+    pub fn speed_beside(&self, other: &Self) -> Option<Ratio> {
+        let in_round = |round| other.kept().find(move |taken| taken.round == round);
+        let pairs = self.kept().filter_map(|taken| Some((in_round(taken.round)?, taken)));
+        stats::paired_ratio(pairs.map(|(other, this)| (other.sample.unit_ns(), this.sample.unit_ns())))
+    }
+}
+
+/// Measures `subjects` until all rounds are done or `stop` is set, which is looked at between samples. Where so many
+/// samples were dropped that no interval is left, half as many rounds again at most are added. `progress` is told before
+/// each sample how many were taken, how many are planned, and which subject is next.
+#[must_use]
+pub fn measure(
+    subjects: &[Subject<'_>],
+    plan: &Plan,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize, usize, usize),
+) -> Report {
+    let series = subjects.iter().map(|_| Series::default()).collect();
+    let order = (0..subjects.len()).collect();
+    let mut run = Run { subjects, link: plan.link, stop, series, random: Random::new(plan.seed), order, begun: 0 };
+    let all = (1 + plan.rounds + plan.latency_rounds) * subjects.len();
+    let mut progress = |taken: usize, next| progress(taken, all, next);
+    let warm_up = (0, Pass::Speed);
+    let counted = (1..=plan.rounds).map(|round| (round, Pass::Speed));
+    let timed = (0..plan.latency_rounds).map(|_| (0, Pass::Latency));
+    let planned = std::iter::once(warm_up).chain(counted).chain(timed);
+    let mut is_whole = planned.into_iter().all(|(round, pass)| run.round(round, pass, &mut progress));
+    let (mut link_ns, mut dropped) = drop_moved(&mut run.series);
+    for round in plan.rounds + 1..=plan.rounds + plan.rounds / 2 {
+        if !is_whole || run.whole_rounds() >= stats::least_samples().min(plan.rounds) {
+            break;
+        }
+        is_whole = run.round(round, Pass::Speed, &mut progress);
+        (link_ns, dropped) = drop_moved(&mut run.series);
+    }
+    let taken = run.series.iter().map(|series| series.samples.len()).sum();
+    Report { series: run.series, link_ns, dropped, taken, is_partial: !is_whole }
+}
+
+/// A measurement on its way.
+struct Run<'a, 'b> {
+    subjects: &'a [Subject<'b>],
+    link: Option<(usize, usize)>,
+    stop: &'a AtomicBool,
+    series: Vec<Series>,
+    random: Random,
+    order: Vec<usize>,
+    /// Samples that were begun.
+    begun: usize,
+}
+
+impl Run<'_, '_> {
+    /// One sample of everyone; those of round 0 do not count. False when it was stopped.
+    fn round(&mut self, round: usize, pass: Pass, progress: &mut dyn FnMut(usize, usize)) -> bool {
+        let probe = || self.link.map(|(from, to)| link::probe(from, to));
+        self.random.shuffle(&mut self.order);
+        let mut before = probe();
+        for &index in &self.order {
+            if self.stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            progress(self.begun, index);
+            self.begun += 1;
+            let series = &mut self.series[index];
+            if series.fault.is_some() {
+                continue;
+            }
+            let result = self.subjects[index](pass);
+            let after = probe();
+            let link = before.zip(after);
+            before = after;
+            match result {
+                Err(fault) => *series = Series { fault: Some(fault), ..Series::default() },
+                Ok(sample) if pass == Pass::Latency => {
+                    sample.latency.iter().for_each(|latency| series.latency.merge(latency));
+                }
+                Ok(sample) if round > 0 => series.samples.push(Taken { round, sample, link, is_kept: true }),
+                Ok(_) => {}
+            }
+        }
+        true
+    }
+
+    /// Rounds in which everyone has a sample that counts.
+    fn whole_rounds(&self) -> usize {
+        let right: Vec<_> = self.series.iter().filter(|series| series.fault.is_none()).collect();
+        let is_whole = |round: &usize| right.iter().all(|series| series.kept().any(|taken| taken.round == *round));
+        let last = right.iter().flat_map(|series| &series.samples).map(|taken| taken.round).max();
+        (1..=last.unwrap_or(0)).filter(is_whole).count()
+    }
+}
+
+/// Drops the samples whose link was not the usual one; returns that one, and how many were dropped.
+fn drop_moved(series: &mut [Series]) -> (Option<f64>, usize) {
+    let links = series.iter().flat_map(|series| &series.samples).filter_map(|taken| taken.link);
+    let all: Vec<f64> = links.flat_map(|(before, after)| [before, after]).collect();
+    let Some(usual) = stats::median(&all) else { return (None, 0) };
+    let mut dropped = 0;
+    for taken in series.iter_mut().flat_map(|series| &mut series.samples) {
+        taken.is_kept = taken.link.is_some_and(|(before, after)| link::is_steady(before, after, usual));
+        dropped += usize::from(!taken.is_kept);
+    }
+    (Some(usual), dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    use std::time::Instant;
+
+    const PLAN: Plan = Plan { rounds: 9, latency_rounds: 0, link: None, seed: 1 };
+
+    fn sample(nanoseconds: u64) -> Sample {
+        Sample { units: 10, elapsed: Duration::from_nanos(10 * nanoseconds), ..Sample::default() }
+    }
+
+    fn run(subjects: &[Subject<'_>], plan: &Plan) -> Report {
+        measure(subjects, plan, &AtomicBool::new(false), &mut |_, _, _| {})
+    }
+
+    #[test]
+    fn every_round_has_every_subject_and_the_first_does_not_count() {
+        let log = RefCell::new(Vec::new());
+        let subject = |index: usize| -> Subject<'_> {
+            let log = &log;
+            Box::new(move |_| {
+                log.borrow_mut().push(index);
+                Ok(sample(100))
+            })
+        };
+        let report = run(&[subject(0), subject(1), subject(2)], &PLAN);
+        assert!(report.series.iter().all(|series| series.samples.len() == 9));
+        assert_eq!((report.taken, report.dropped, report.is_partial), (27, 0, false));
+        let log = log.borrow();
+        let mut orders: Vec<_> = log.chunks(3).map(<[usize]>::to_vec).collect();
+        for order in &orders {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2]);
+        }
+        orders.dedup();
+        assert!(orders.len() > 1, "always in one order");
+    }
+
+    #[test]
+    fn a_machine_that_drifts_favours_nobody() {
+        let now = Cell::new(100.0);
+        let subject = |cost: f64| -> Subject<'_> {
+            let now = &now;
+            Box::new(move |_| {
+                now.set(now.get() * 1.01);
+                Ok(sample((cost * now.get()) as u64))
+            })
+        };
+        let report = run(&[subject(100.0), subject(100.0), subject(150.0)], &Plan { rounds: 30, ..PLAN });
+        let [one, two, slow] = &report.series[..] else { panic!("three subjects") };
+        assert!(!one.speed_beside(two).unwrap().is_difference());
+        let ratio = one.speed_beside(slow).unwrap();
+        assert!(ratio.is_difference() && (1.4..1.6).contains(&ratio.value), "{ratio:?}");
+    }
+
+    #[test]
+    fn a_subject_that_fails_has_no_speed_and_the_rest_go_on() {
+        let failing: Subject<'_> = Box::new(|_| Err(Fault::Leaked(3)));
+        let report = run(&[failing, Box::new(|_| Ok(sample(5)))], &PLAN);
+        assert_eq!((&report.series[0].fault, report.series[0].samples.len()), (&Some(Fault::Leaked(3)), 0));
+        assert_eq!(report.series[1].summary().unwrap().median, 5.0);
+    }
+
+    #[test]
+    fn single_operations_are_timed_in_rounds_of_their_own() {
+        let subject: Subject<'_> = Box::new(|pass| {
+            let mut latency = Histogram::default();
+            latency.record(77);
+            Ok(Sample { latency: (pass == Pass::Latency).then_some(latency), ..sample(5) })
+        });
+        let report = run(&[subject], &Plan { latency_rounds: 4, ..PLAN });
+        assert_eq!((report.series[0].latency.count(), report.series[0].samples.len()), (4, 9));
+    }
+
+    #[test]
+    fn a_stop_ends_it_between_samples() {
+        let stop = AtomicBool::new(false);
+        let subjects: [Subject<'_>; 1] = [Box::new(|_| Ok(sample(5)))];
+        let report = measure(&subjects, &PLAN, &stop, &mut |taken, all, _| {
+            assert_eq!(all, 10);
+            stop.store(taken == 3, Ordering::Relaxed);
+        });
+        assert!(report.is_partial);
+        assert_eq!(report.series[0].samples.len(), 3);
+    }
+
+    #[test]
+    fn samples_of_a_moved_machine_are_dropped() {
+        let taken = |round, link| Taken { round, sample: sample(5), link: Some(link), is_kept: true };
+        let links = [(30.0, 31.0), (31.0, 165.0), (165.0, 33.0), (33.0, 30.0)];
+        let samples = links.into_iter().enumerate().map(|(round, link)| taken(round, link)).collect();
+        let mut series = [Series { samples, ..Series::default() }];
+        let (usual, dropped) = drop_moved(&mut series);
+        assert_eq!((usual, dropped), (Some(32.0), 2));
+        assert!(series[0].kept().map(|taken| taken.round).eq([0, 3]));
+    }
+
+    #[test]
+    fn rounds_are_added_where_too_few_count() {
+        let subjects: [Subject<'_>; 1] = [Box::new(|_| Ok(sample(5)))];
+        let stop = AtomicBool::new(false);
+        let series = vec![Series::default()];
+        let random = Random::new(1);
+        let mut run = Run { subjects: &subjects, link: None, stop: &stop, series, random, order: vec![0], begun: 0 };
+        assert!((1..=3).all(|round| run.round(round, Pass::Speed, &mut |_, _| {})));
+        assert_eq!((run.whole_rounds(), run.begun), (3, 3));
+        run.series[0].samples[1].is_kept = false;
+        assert_eq!(run.whole_rounds(), 2);
+    }
+
+    #[test]
+    fn two_identical_subjects_in_earnest_show_no_difference() {
+        let spin = |_: Pass| {
+            let begin = Instant::now();
+            let sum = (0..20_000_u64).fold(0, |sum, number| std::hint::black_box(sum ^ number));
+            std::hint::black_box(sum);
+            Ok(Sample { units: 20_000, elapsed: begin.elapsed(), ..Sample::default() })
+        };
+        let different = (0..100).filter(|&seed| {
+            let report = run(&[Box::new(spin), Box::new(spin)], &Plan { seed, ..PLAN });
+            report.series[0].speed_beside(&report.series[1]).unwrap().is_difference()
+        });
+        let different = different.count();
+        assert!(different <= 5, "{different} of 100 runs");
+    }
+}

@@ -1,0 +1,142 @@
+//! Sessions with `toolbox bench`. No figure is looked at, since that is for an idle machine; what is, is that there are
+//! figures, that what is wrong has none, and how the command ends.
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// A small run, quick on any machine.
+const SMALL: [&str; 6] = ["--ops", "300", "--rounds", "8", "--threads", "2"];
+
+fn bench(arguments: &[&str]) -> Output {
+    let command = || Command::new(env!("CARGO_BIN_EXE_toolbox"));
+    let output = command().env("LC_ALL", "C.UTF-8").arg("bench").args(arguments).output();
+    output.expect("the binary was built for this test")
+}
+
+fn small(arguments: &[&str]) -> Output {
+    bench(&[&["queue"], &SMALL[..], arguments].concat())
+}
+
+/// The command's standard output, provided that it ended as expected.
+#[track_caller]
+fn check(output: &Output, code: i32) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{name}-{}.json", std::process::id()))
+}
+
+#[test]
+fn the_list_names_rivals_and_loads() {
+    let listed = check(&bench(&["list"]), 0);
+    for name in ["segqueue", "mutex-linkedlist", "pairs", "ping-pong"] {
+        assert!(listed.contains(name), "{listed}");
+    }
+    assert!(!listed.contains("broken"), "{listed}");
+    let json: Value = serde_json::from_str(&check(&bench(&["list", "--format", "json"]), 0)).unwrap();
+    assert_eq!(json["schema"], "toolbox.bench.list/1");
+}
+
+#[test]
+fn a_table_has_a_leader_and_a_verdict() {
+    let table = check(&small(&["--with", "segqueue,mutex-vecdeque", "--workload", "loop"]), 0);
+    assert!(table.contains("loop, 1 thread, 8 B\n") && table.contains("ns/pair"), "{table}");
+    let verdict = table.lines().last().unwrap_or_default();
+    assert!(verdict.starts_with("loop, 1 thread, 8 B: "), "{table}");
+}
+
+#[test]
+fn json_and_csv_have_every_load_and_rival() {
+    let arguments = ["--with", "segqueue,flume", "--workload", "all", "--payload", "8,boxed", "-q"];
+    let output = small(&[&arguments[..], &["--format", "json"]].concat());
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((errors(&output).as_str(), &json["schema"]), ("", &"toolbox.bench/1".into()));
+    assert!(json["host"]["processor"].is_string() && json["host"]["rustc"].is_string());
+    let cases = json["cases"].as_array().unwrap();
+    assert_eq!((cases.len(), json["verdicts"].as_array().map(Vec::len)), (16, Some(16)));
+    for case in cases {
+        let results = case["results"].as_array().unwrap();
+        assert_eq!(results.len(), 2, "{case}");
+        assert!(results.iter().all(|row| row["pair_ns"].as_f64().is_some_and(|time| time > 0.0)), "{case}");
+    }
+    let csv = check(&small(&[&arguments[..], &["--format", "csv"]].concat()), 0);
+    assert!(csv.starts_with("workload,threads,producers,payload,name,standing,pair_ns,"), "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 16 * 2);
+}
+
+#[test]
+fn a_wrong_answer_is_named_has_no_figure_and_ends_with_1() {
+    for (kind, evidence) in [
+        ("lost", " never came out, first item "),
+        ("doubled", " came out again, first item "),
+        ("reordered", " got item "),
+        ("leaked", " were never dropped"),
+    ] {
+        let name = format!("broken-{kind}");
+        let output = small(&["--with", &format!("{name},mutex-vecdeque"), "--workload", "shared", "-q"]);
+        let (table, said) = (check(&output, 1), errors(&output));
+        assert!(said.contains(&format!("error: {name} fails ")) && said.contains(evidence), "{said}");
+        assert!(!table.contains(&name) && table.contains("mutex-vecdeque"), "{table}");
+    }
+}
+
+#[test]
+fn a_run_is_kept_and_compared() {
+    let path = scratch("kept");
+    let file = path.to_str().expect("the folder for tests has a plain name");
+    let arguments = ["--with", "flume", "--workload", "loop", "--ops", "20000", "--rounds", "9", "-q"];
+    let run = |more: &[&str]| bench(&[&["queue"], &arguments[..], more].concat());
+    check(&run(&["--save", file]), 0);
+    let saved = std::fs::read_to_string(&path).unwrap();
+    check(&run(&["--compare", file, "--fail-over", "100000"]), 0);
+    // As if it had taken no time then: surely slower now.
+    let mut document: Value = serde_json::from_str(&saved).unwrap();
+    for sample in document["cases"][0]["results"][0]["samples_ns"].as_array_mut().unwrap() {
+        *sample = 0.01.into();
+    }
+    std::fs::write(&path, document.to_string()).unwrap();
+    let table = check(&run(&["--compare", file, "--fail-over", "50%"]), 1);
+    assert!(table.contains("loop, 1 thread, 8 B, flume: ") && table.contains(" the time of before"), "{table}");
+    std::fs::write(&path, "{}").unwrap();
+    check(&run(&["--compare", file]), 2);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_hint() {
+    for arguments in [
+        &["--with", "nobody"][..],
+        &["--baseline", "nobody"],
+        &["--pin", "100000"],
+        &["--compare", "/nonexistent"],
+        &["--workload", "nothing"],
+        &["--threads", "0"],
+        &["--duration", "0"],
+        &["--fail-over", "5"],
+    ] {
+        let output = bench(&[&["queue"], arguments].concat());
+        assert_eq!((check(&output, 2).as_str(), errors(&output).is_empty()), ("", false), "{arguments:?}");
+    }
+    assert!(errors(&bench(&["queue", "--with", "nobody"])).contains("hint: toolbox bench list"));
+}
+
+#[test]
+fn an_interrupt_shows_what_was_measured() {
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.args(["--preserve-status", "-s", "INT", "3", env!("CARGO_BIN_EXE_toolbox"), "bench", "queue"]);
+        command.args(arguments).output().expect("timeout is part of every system")
+    };
+    let output = run(&["--with", "flume", "--workload", "loop", "--rounds", "10000", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 130)).unwrap();
+    assert_eq!(json["partial"], true);
+    assert!(json["cases"][0]["results"][0]["samples"].as_u64().is_some_and(|samples| samples > 0), "{json}");
+}
