@@ -47,7 +47,7 @@ fn work<Q: Bag<u64>>(queue: &Q, index: usize) -> (u64, Vec<u64>) {
     while put.count() < ITEMS {
         let burst = 1 + random.below(BURST);
         for _ in 0..burst {
-            let mut item = put.next();
+            let mut item = put.item();
             let mut spins = 0;
             while let Err(back) = queue.push(item) {
                 item = back;

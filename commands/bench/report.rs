@@ -168,7 +168,12 @@ impl CaseReport {
         };
         match beside {
             None => format!("{case}: {} (nothing to compare it with)", leader.name),
-            Some((ratio, other)) => format!("{case}: {}, {} the speed of {other}", leader.name, times(&ratio)),
+            Some((ratio, other)) if ratio.is_difference() => {
+                format!("{case}: {}, {} the speed of {other}", leader.name, times(&ratio))
+            }
+            Some((ratio, other)) => {
+                format!("{case}: {}, not shown to differ from {other}: {} its speed", leader.name, times(&ratio))
+            }
         }
     }
 }
@@ -313,6 +318,10 @@ mod tests {
     fn a_captured_structure_is_not_ranked() {
         let captured = case(&[("segqueue", series(10, 20)), ("flume", series(200, 60))]);
         assert_eq!(standings(&captured), [("flume", "leader"), ("segqueue", "captured")]);
+        let mut noisy = series(200, 500);
+        noisy.samples.iter_mut().step_by(2).for_each(|taken| taken.sample.elapsed /= 30);
+        let alone = case(&[("segqueue", series(150, 20)), ("flume", noisy)]).verdict("segqueue");
+        assert!(alone.contains("flume, not shown to differ from segqueue: 0.75 times"), "{alone}");
         let all = case(&[("segqueue", series(10, 20))]);
         assert!(all.verdict("segqueue").contains("nothing to rank"));
     }

@@ -150,7 +150,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
     /// Puts the next item in, as soon as there is room.
     #[inline]
     fn push(&mut self) {
-        let mut item = T::make(self.put.next());
+        let mut item = T::make(self.put.item());
         let begin = self.begin();
         let mut spins = 0;
         while let Err(back) = self.queue.push(item) {
@@ -182,9 +182,9 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
 
     #[cold]
     fn wait_long(&self) -> Option<T> {
-        let (mut spins, mut tries) = (0, 0_u32);
+        let (mut spins, mut tries) = (0, 1_u32);
         let begin = Instant::now();
-        while tries % 1024 != 1023 || begin.elapsed() < PATIENCE {
+        while !tries.is_multiple_of(1024) || begin.elapsed() < PATIENCE {
             if let Some(item) = self.queue.pop() {
                 return Some(item);
             }
@@ -372,7 +372,8 @@ impl<T: Payload> Run<'_, T> {
             while !bell.has_rung() {
                 if index == 0 {
                     out.push();
-                    let is_due = out.put.count() % UNLOOKED == 0 && is_timed && begin.elapsed() >= self.setup.duration;
+                    let is_due =
+                        is_timed && out.put.count().is_multiple_of(UNLOOKED) && begin.elapsed() >= self.setup.duration;
                     if !back.wait() || is_due || out.put.count() >= limit {
                         bell.ring();
                     }
@@ -388,36 +389,40 @@ impl<T: Payload> Run<'_, T> {
     }
 
     /// Takes out what is left, checks, and puts the sample together.
-    fn settle<Q: Bag<T>>(
-        &self,
-        queues: &[Q],
-        shifts: Vec<Shift<(Put, Taken, Option<Histogram>)>>,
-    ) -> Result<Sample, Fault> {
-        let (puts, takens) = (|| shifts.iter().map(|s| &s.result.0), || shifts.iter().map(|s| &s.result.1));
-        let put: u64 = puts().map(Put::count).sum();
-        let taken: u64 = takens().map(Taken::count).sum();
-        if Q::KEEPS {
-            let mut left = Taken::new(usize::MAX, self.case.threads);
-            for queue in queues {
-                // One that never gets empty has made items up; it is enough to see that there are too many.
-                let more = std::iter::from_fn(|| queue.pop()).take(put as usize + 1);
-                more.for_each(|item| left.note(item.bits()));
-            }
-            settle(puts(), shifts.iter().map(|shift| &shift.result.1).chain([&left]))?;
+    fn settle<Q: Bag<T>>(&self, queues: &[Q], shifts: Vec<Done>) -> Result<Sample, Fault> {
+        if !Q::KEEPS {
+            return Ok(finish(self.case, self.pass, &shifts, false));
         }
-        let own: u64 = takens().map(Taken::own).sum();
-        let mut latency = (self.pass == Pass::Latency).then(Histogram::default);
-        for shift in &shifts {
-            latency.iter_mut().zip(&shift.result.2).for_each(|(all, one)| all.merge(one));
+        let put: u64 = shifts.iter().map(|shift| shift.result.0.count()).sum();
+        let mut left = Taken::new(usize::MAX, self.case.threads);
+        for queue in queues {
+            // One that never gets empty has made items up; it is enough to see that there are too many.
+            let more = std::iter::from_fn(|| queue.pop()).take(put as usize + 1);
+            more.for_each(|item| left.note(item.bits()));
         }
-        Ok(Sample {
-            units: taken,
-            elapsed: crew::elapsed(&shifts),
-            processor: shifts.iter().map(|shift| shift.processor).sum(),
-            by_thread: if self.case.is_race() { takens().map(Taken::count).collect() } else { Vec::new() },
-            foreign: (self.case.is_shared() && Q::KEEPS).then_some(taken - own),
-            latency,
-        })
+        settle(shifts.iter().map(|shift| &shift.result.0), shifts.iter().map(|shift| &shift.result.1).chain([&left]))?;
+        Ok(finish(self.case, self.pass, &shifts, self.case.is_shared()))
+    }
+}
+
+/// What a thread of any load comes back with.
+type Done = Shift<(Put, Taken, Option<Histogram>)>;
+
+/// Adds up what the threads have done.
+fn finish(case: &Case, pass: Pass, shifts: &[Done], tells_foreign: bool) -> Sample {
+    let taken = |count: fn(&Taken) -> u64| shifts.iter().map(move |shift| count(&shift.result.1));
+    let units = taken(Taken::count).sum();
+    let mut latency = (pass == Pass::Latency).then(Histogram::default);
+    for shift in shifts {
+        latency.iter_mut().zip(&shift.result.2).for_each(|(all, one)| all.merge(one));
+    }
+    Sample {
+        units,
+        elapsed: crew::elapsed(shifts),
+        processor: shifts.iter().map(|shift| shift.processor).sum(),
+        by_thread: if case.is_race() { taken(Taken::count).collect() } else { Vec::new() },
+        foreign: tells_foreign.then(|| units - taken(Taken::own).sum::<u64>()),
+        latency,
     }
 }
 

@@ -84,6 +84,11 @@ impl Drop for Guard<'_> {
 /// # Panics
 /// When a worker panics, or the system has no thread to give.
 pub fn run<R: Send>(threads: usize, pins: &[usize], work: impl Fn(usize) -> R + Sync) -> Vec<Shift<R>> {
+    run_any(threads, pins, &work)
+}
+
+/// The same, compiled once for each result and not for each work: what starts a thread is a lot of code.
+fn run_any<R: Send>(threads: usize, pins: &[usize], work: &(dyn Fn(usize) -> R + Sync)) -> Vec<Shift<R>> {
     let line = Line::new(threads);
     let shift = |index: usize| {
         let _guard = Guard(&line);

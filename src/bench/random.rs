@@ -16,7 +16,7 @@ impl Random {
 
     /// The next number.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
@@ -24,13 +24,13 @@ impl Random {
     /// A number below `limit`, or 0 when that is 0. The bias is below `limit` / 2^32.
     #[inline]
     pub fn below(&mut self, limit: u32) -> u32 {
-        (((self.next() >> 32) * u64::from(limit)) >> 32) as u32
+        (((self.number() >> 32) * u64::from(limit)) >> 32) as u32
     }
 
     /// A number from 0 up to but not including 1.
     #[inline]
     pub fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Puts `items` in random order.

@@ -101,7 +101,7 @@ impl Put {
 
     /// Makes the next item, as a number. It counts as put in.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn item(&mut self) -> u64 {
         self.sequence += 1;
         let bits = Item { producer: self.producer, sequence: self.sequence }.to_bits();
         self.sum = self.sum.wrapping_add(mix(bits));
@@ -277,7 +277,7 @@ mod tests {
     fn check(taken: &[&[u64]]) -> (Option<String>, Vec<String>) {
         let mut producers = [Put::new(0), Put::new(1)];
         for put in &mut producers {
-            assert_eq!((0..3).map(|_| put.next()).count(), 3);
+            assert_eq!((0..3).map(|_| put.item()).count(), 3);
         }
         let notes: Vec<_> = taken
             .iter()
