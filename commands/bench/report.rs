@@ -319,7 +319,7 @@ mod tests {
         let captured = case(&[("segqueue", series(10, 20)), ("flume", series(200, 60))]);
         assert_eq!(standings(&captured), [("flume", "leader"), ("segqueue", "captured")]);
         let mut noisy = series(200, 500);
-        noisy.samples.iter_mut().step_by(2).for_each(|taken| taken.sample.elapsed /= 30);
+        noisy.samples.iter_mut().skip(1).step_by(2).for_each(|taken| taken.sample.elapsed /= 30);
         let alone = case(&[("segqueue", series(150, 20)), ("flume", noisy)]).verdict("segqueue");
         assert!(alone.contains("flume, not shown to differ from segqueue: 0.75 times"), "{alone}");
         let all = case(&[("segqueue", series(10, 20))]);
