@@ -516,15 +516,20 @@ mod tests {
         assert_eq!(sample.latency.unwrap().count(), 2 * sample.units);
     }
 
+    /// A processor that is shared works now faster and now slower, so what was found out holds for a moment only: one
+    /// try of many has to come out right, and a calibration that is wrong never does.
     #[test]
     fn own_work_is_calibrated() {
-        let steps = (100_000.0 * Work::calibrate().steps_a_ns) as u32;
-        let time = |_| {
-            let begin = Instant::now();
-            spin(steps);
-            begin.elapsed().as_nanos() as f64
+        let attempt = || {
+            let steps = (100_000.0 * Work::calibrate().steps_a_ns) as u32;
+            let time = |_| {
+                let begin = Instant::now();
+                spin(steps);
+                begin.elapsed().as_nanos() as f64
+            };
+            (0..50).map(time).fold(f64::INFINITY, f64::min)
         };
-        let shortest = (0..50).map(time).fold(f64::INFINITY, f64::min);
-        assert!((70_000.0..140_000.0).contains(&shortest), "{shortest} ns, not 100,000");
+        let tries: Vec<f64> = (0..20).map(|_| attempt()).collect();
+        assert!(tries.iter().any(|shortest| (90_000.0..110_000.0).contains(shortest)), "{tries:?} ns, not 100,000");
     }
 }
