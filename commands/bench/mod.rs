@@ -1,14 +1,15 @@
 //! `toolbox bench`: primitives beside what one would use instead, measured on this host.
 //!
 //! ```text
-//! $ toolbox bench queue --with segqueue,mutex-vecdeque --workload pairs --threads 2
-//! pairs, 2 threads, 8 B
-//! ns/pair  spread     x             foreign  fair
-//!   124.7     3 %  1.00  1.00-1.00     46 %  0.98  ████████████  *  segqueue
-//!   152.3     5 %  0.82  0.79-0.85     41 %  0.93  █████████▊       mutex-vecdeque
-//! the harness alone 106.0 ns; this host's limit 108.4; a line from core to core 33; 2 of 60 samples dropped
+//! $ toolbox bench queue --with segqueue,kanal,mutex-linkedlist --workload split --threads 2
+//! split 1:1, 8 B
+//! ns/pair  spread     x             foreign  fair  of limit  cpu ns    p50  p99.99     max
+//!    24.7    27 %  1.48  1.04-1.69    100 %     -         -    24.3  40 ns  847 ns  4.1 ms  ████████████  *  kanal
+//!    31.5    30 %  1.00  1.00-1.00    100 %     -         -    31.1  40 ns  703 ns  4.1 ms  █████████▍       segqueue
+//!    55.3    27 %  0.62  0.48-0.76    100 %     -         -    54.9  41 ns  1.5 us  4.9 ms  █████▎           mutex-linkedlist
+//! a line from core to core 35; 3 of 45 samples dropped
 //!
-//! pairs, 2 threads, 8 B: segqueue, 1.22 times (1.18 to 1.27) the speed of mutex-vecdeque
+//! split 1:1, 8 B: kanal, 1.48 times (1.04 to 1.69) the speed of segqueue
 //! ```
 //!
 //! Options become cases and rivals; each rival is checked before it is timed; each case is measured by the library's
