@@ -12,6 +12,9 @@
 //!   parallel, reads whole file systems at metadata speed, and keeps a ranking in bounded memory.
 //! - [`bench`] (feature `bench`): measures what several threads do to one structure, beside others, so that the figures
 //!   hold: interleaved rounds, workers that own the clock, a check that what came out is what went in.
+//! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
+//!   for, and small leaves.
+//! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
 
 #![warn(missing_docs)]
 
@@ -23,3 +26,11 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
+#[cfg(feature = "queue")]
+mod primitive;
+
+#[cfg(feature = "queue")]
+mod util;
+
+#[cfg(feature = "queue")]
+pub mod queue;

@@ -1,6 +1,7 @@
 //! Rule: the feature table is the module graph, whole.
 //!
-//! Every module of the library has a feature of its own name that switches it on; every feature is part of `full`, so
+//! Every module of the library has a feature of its own name that switches it on, but for the [`LEAVES`]; every feature
+//! is part of `full`, so
 //! that one word builds everything; every dependency is optional and belongs to a feature, so that a program pays
 //! only for what it uses.
 
@@ -8,6 +9,10 @@ use super::manifest::{Features, reached, table};
 
 /// Features that `full` leaves out, each with a reason. There are none.
 const NOT_IN_FULL: [&str; 0] = [];
+
+/// Private modules that every other may use, and that have no feature of their own: those that need them switch them on.
+/// Each may use those before it.
+pub(crate) const LEAVES: [&str; 2] = ["primitive", "util"];
 
 pub(crate) fn violations(manifest: &str, library: &str) -> Vec<String> {
     let features = super::manifest::features(manifest);
@@ -41,12 +46,15 @@ fn ungated(features: &Features, library: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut above = "";
     for line in library.lines().map(str::trim) {
+        let is_leaf = LEAVES.iter().any(|leaf| line == format!("mod {leaf};"));
         let module = line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
         let Some(module) = module else {
             above = line;
             continue;
         };
-        if above != format!("#[cfg(feature = \"{module}\")]") || !features.contains_key(module) {
+        let is_switched = above == format!("#[cfg(feature = \"{module}\")]") && features.contains_key(module);
+        let is_leaf = is_leaf && above.starts_with("#[cfg(") && above.contains("feature = ");
+        if !is_switched && !is_leaf {
             found.push(format!("src/lib.rs: the module `{module}` is not switched by a feature of its name"));
         }
         above = line;
@@ -94,5 +102,8 @@ mod tests {
         check(features, "", "pub mod sys;\n", 1);
         check(features, "", "#[cfg(feature = \"sys\")]\npub mod other;\n", 1);
         check(features, "", "#[cfg(feature = \"other\")]\nmod other;\n", 1);
+        check(features, "", "#[cfg(feature = \"sys\")]\nmod util;\n", 0);
+        check(features, "", "#[cfg(feature = \"sys\")]\npub mod util;\n", 1);
+        check(features, "", "mod util;\n", 1);
     }
 }

@@ -1,12 +1,14 @@
 //! Rule: imports point down.
 //!
 //! In the library a module may use what its feature names in `Cargo.toml`, and nothing else; so the arrows are read
-//! from there and cannot differ from what the compiler is told. In the tool no subcommand uses another, and what they
+//! from there and cannot differ from what the compiler is told. The [`LEAVES`] below all may be used by all.
+//! In the tool no subcommand uses another, and what they
 //! share ([`SHARED`]) uses no subcommand, but for the places that tie them together ([`TIES`]).
 //!
 //! An import is any path that begins at the top of the crate, whether in a `use` or in the middle of a line, and
 //! whether it is written with `crate` or with as many `super` as lead there.
 
+use super::features::LEAVES;
 use super::manifest::Features;
 use super::source::Source;
 use std::path::{Component, Path};
@@ -36,7 +38,9 @@ pub(crate) fn violations(source: &Source, features: &Features) -> Vec<String> {
 }
 
 fn names(features: &Features, module: &str, used: &str) -> bool {
-    features.get(module).is_some_and(|named| named.iter().any(|name| name == used))
+    let rank = |name: &str| LEAVES.iter().position(|leaf| *leaf == name);
+    let is_leaf_below = rank(used).is_some_and(|used| rank(module).is_none_or(|own| used < own));
+    is_leaf_below || features.get(module).is_some_and(|named| named.iter().any(|name| name == used))
 }
 
 /// The folder, `src` or `commands`, and the name of the module at the top of the crate that the file belongs to.
@@ -133,6 +137,10 @@ mod tests {
         check("src/fragment/fold.rs", "use crate::{sys::{a, queue}, queue, conn::a};", 2);
         check("src/conn.rs", "use crate::sys::a;", 1);
         check("src/unnamed.rs", "use crate::sys::a;", 1);
+        check("src/queue/block.rs", "use crate::primitive::AtomicU8; use crate::util::padded;", 0);
+        check("src/util/backoff.rs", "use crate::primitive::spin_loop;", 0);
+        check("src/primitive.rs", "use crate::util::padded;", 1);
+        check("src/util/backoff.rs", "use crate::queue::Queue;", 1);
         check("src/queue.rs", "// crate::sys\nfn f() { \"crate::sys\" }", 0);
     }
 

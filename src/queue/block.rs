@@ -1,0 +1,342 @@
+//! A block of the unbounded queue: the slots, and who is still at work in them.
+//!
+//! # Layout
+//!
+//! A block is a header and then groups. A group is eight state bytes and seven values:
+//!
+//! ```text
+//! group   | - s1 s2 s3 s4 s5 s6 s7 | value 1 | value 2 | ... | value 7 |
+//! index     0  1  2  3  4  5  6  7
+//! ```
+//!
+//! With values of eight bytes that is one cache line, so that a value and its state travel together, and it costs
+//! 64 / 7 bytes a value. The index counts in eights, and an index that is a multiple of eight has no slot: whoever
+//! draws it draws again. That costs one more addition in eight, and saves a division by seven from each operation.
+//!
+//! # The life of a slot
+//!
+//! ```text
+//! EMPTY --push--> FULL --pop--> DONE
+//!   \--pop gives up--> ABANDONED --push finds it so--> DONE
+//! ```
+//!
+//! An index is drawn by one push and one pop, so nobody else touches the slot. `DONE` is the last thing that either
+//! writes to the block.
+//!
+//! # When a block may be used again
+//!
+//! When all its slots are `DONE` and those who drew an index beyond its end have left ([`Visits`]). Nobody counts that
+//! in every operation: the block is looked through once, after the queue has moved on from it ([`Block::is_done`]).
+//! A push has to change the state and learn what it was, in one step. A pop need not, and so only stores: a store
+//! does not wait for the line to be writable, which on contended lines is a large part of the price of an operation.
+//!
+//! # Safety
+//!
+//! Blocks are raw memory behind raw pointers. Whoever holds an index that was drawn from a block, or owns the block
+//! alone, may use it; the functions say which. The queue establishes it.
+#![allow(unsafe_code)]
+
+use crate::primitive::{AtomicPtr, AtomicU8, AtomicU32, Exclusive, IS_MODEL, UnsafeCell, alloc, dealloc, spin_loop};
+use std::alloc::Layout;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Indexes in a group, of which all but the first have a slot.
+pub(super) const STRIDE: usize = if IS_MODEL { 2 } else { 8 };
+
+/// The first index of a block that has a slot.
+pub(super) const FIRST: usize = 1;
+
+/// How long a pop waits for the push that drew its slot before it: first without, then with a pause of the core
+/// (some 10 to 40 ns each). A push is there within a few line transfers unless its thread is not running.
+const EAGER_LOOKS: u32 = if IS_MODEL { 1 } else { 32 };
+const PATIENT_LOOKS: u32 = if IS_MODEL { 0 } else { 64 };
+
+/// What a block and the bookkeeping of malloc may take together: two pages.
+const BLOCK_BYTES: usize = 8192 - 16;
+
+const HEADER_BYTES: usize = 64;
+
+/// Blocks begin at multiples of this; the queue packs an index into the bits that are zero for it.
+pub(super) const ALIGN: usize = 256;
+
+const EMPTY: u8 = 0;
+const FULL: u8 = 1;
+const ABANDONED: u8 = 2;
+/// Both the push and the pop are through with the slot. (`ABANDONED + FULL`: a push adds `FULL`.)
+const DONE: u8 = 3;
+
+#[repr(C)]
+struct Group<T> {
+    states: [AtomicU8; STRIDE],
+    values: [UnsafeCell<MaybeUninit<T>>; STRIDE - 1],
+}
+
+impl<T> Group<T> {
+    fn new() -> Self {
+        Self {
+            states: std::array::from_fn(|_| AtomicU8::new(EMPTY)),
+            values: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.states.iter_mut().for_each(|state| state.set(EMPTY));
+        // Writes nothing; a model checker sees that nobody else may be reading.
+        self.values.iter().for_each(|value| value.with_mut(|_| ()));
+    }
+}
+
+/// Those who drew an index beyond the end of a block, and so found no slot but hold the block all the same.
+#[derive(Debug)]
+pub(super) struct Visits {
+    /// How many there have been; 0 while there may be more.
+    total: AtomicU32,
+    /// How many of them have left.
+    left: AtomicU32,
+}
+
+impl Visits {
+    fn new() -> Self {
+        Self { total: AtomicU32::new(0), left: AtomicU32::new(0) }
+    }
+
+    fn reset(&mut self) {
+        self.total.set(0);
+        self.left.set(0);
+    }
+
+    /// There will be no more: the queue has moved on after `total` visits, one of them the caller's.
+    pub(super) fn close(&self, total: usize) {
+        let total = u32::try_from(total).expect("an index has fewer bits");
+        self.total.store(total, Relaxed); // Publishes nothing: the caller is yet to leave.
+    }
+
+    /// The caller uses the block no more.
+    pub(super) fn leave(&self) {
+        self.left.fetch_add(1, Release); // Pairs with the load in `are_over`; later ones continue the release.
+    }
+
+    fn are_over(&self) -> bool {
+        let total = self.total.load(Relaxed); // What has to be seen is seen with `left`.
+        total != 0 && self.left.load(Acquire) == total // Pairs with every addition in `leave`.
+    }
+}
+
+/// The header; the groups follow it in memory.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Block<T> {
+    /// The block after this one. Set once, by a push that holds this block.
+    pub(super) next: AtomicPtr<Block<T>>,
+    /// The next in a list of retired blocks; belongs to whoever owns the list.
+    pub(super) retired_next: UnsafeCell<*mut Block<T>>,
+    pub(super) pushers: Visits,
+    pub(super) poppers: Visits,
+}
+
+impl<T> Block<T> {
+    const GROUPS: usize = if IS_MODEL {
+        2
+    } else {
+        let fitting = (BLOCK_BYTES - HEADER_BYTES) / size_of::<Group<T>>();
+        if fitting < 4 { 4 } else { fitting }
+    };
+
+    /// Indexes from here on have no slot.
+    pub(super) const END: usize = Self::GROUPS * STRIDE;
+
+    const OFFSET: usize = if align_of::<Group<T>>() > HEADER_BYTES { align_of::<Group<T>>() } else { HEADER_BYTES };
+
+    pub(super) const LAYOUT: Layout = {
+        assert!(size_of::<Self>() <= HEADER_BYTES || IS_MODEL, "the header has room");
+        let header = if size_of::<Self>() > Self::OFFSET { size_of::<Self>() } else { Self::OFFSET };
+        let header = header.next_multiple_of(Self::OFFSET);
+        let align = if align_of::<Group<T>>() > ALIGN { align_of::<Group<T>>() } else { ALIGN };
+        let Ok(layout) = Layout::from_size_align(header + Self::GROUPS * size_of::<Group<T>>(), align) else {
+            panic!("values too large for a block")
+        };
+        layout
+    };
+
+    /// How many slots there are before `index`.
+    pub(super) fn slots_before(index: usize) -> usize {
+        let index = index.min(Self::END);
+        index - index.div_ceil(STRIDE)
+    }
+
+    /// A block without values, which belongs to the caller, or nothing when memory is short.
+    pub(super) fn allocate() -> Option<*mut Self> {
+        // SAFETY: the layout is not empty: it holds the header.
+        let block = unsafe { alloc(Self::LAYOUT) }.cast::<Self>();
+        if block.is_null() {
+            return None;
+        }
+        let header = Self {
+            next: AtomicPtr::new(ptr::null_mut()),
+            retired_next: UnsafeCell::new(ptr::null_mut()),
+            pushers: Visits::new(),
+            poppers: Visits::new(),
+        };
+        // SAFETY: the memory is ours, and large and aligned enough, since it has the layout of a block.
+        unsafe { block.write(header) };
+        for number in 0..Self::GROUPS {
+            // SAFETY: as above; `number` is below the number of groups.
+            let group = unsafe { Self::group(block, number) };
+            // SAFETY: as above.
+            unsafe { group.write(Group::new()) };
+        }
+        Some(block)
+    }
+
+    /// Gives the memory back. Values that are still in it are forgotten.
+    ///
+    /// # Safety
+    /// The block came from [`Block::allocate`] and belongs to the caller alone, who uses it no more.
+    pub(super) unsafe fn free(block: *mut Self) {
+        if IS_MODEL {
+            // SAFETY: the block is the caller's. It is of no use but to let the checker see that.
+            unsafe { Self::reset(block) };
+        }
+        for number in 0..Self::GROUPS {
+            // SAFETY: the block is whole, and `number` is below the number of groups.
+            let group = unsafe { Self::group(block, number) };
+            // SAFETY: the group was written by `allocate` and is the caller's.
+            unsafe { ptr::drop_in_place(group) };
+        }
+        // SAFETY: the header was written by `allocate` and is the caller's.
+        unsafe { ptr::drop_in_place(block) };
+        // SAFETY: by contract it was allocated with this layout and is used no more.
+        unsafe { dealloc(block.cast(), Self::LAYOUT) };
+    }
+
+    /// Makes the block as good as new.
+    ///
+    /// # Safety
+    /// The block belongs to the caller alone.
+    pub(super) unsafe fn reset(block: *mut Self) {
+        for number in 0..Self::GROUPS {
+            // SAFETY: the block is whole, and `number` is below the number of groups.
+            let group = unsafe { Self::group(block, number) };
+            // SAFETY: the group is the caller's alone.
+            unsafe { &mut *group }.reset();
+        }
+        // SAFETY: the header is the caller's alone.
+        let header = unsafe { &mut *block };
+        header.next.set(ptr::null_mut());
+        header.pushers.reset();
+        header.poppers.reset();
+    }
+
+    /// Whether nobody is at work in this block any more, nor will be. Once that is so it stays so.
+    ///
+    /// # Safety
+    /// The block belongs to the caller, but for those who still hold an index of it.
+    pub(super) unsafe fn is_done(block: *mut Self) -> bool {
+        // SAFETY: the block is alive by contract, and these fields are only used as shared.
+        let header = unsafe { &*block };
+        // From the end: the last slots are the ones that may be in use.
+        header.pushers.are_over()
+            && header.poppers.are_over()
+            && (FIRST..Self::END).rev().filter(|index| !index.is_multiple_of(STRIDE)).all(|index| {
+                // SAFETY: the block is alive, and the index is one of a slot.
+                let slot = unsafe { Self::slot(block, index) };
+                slot.state.load(Acquire) == DONE // Pairs with `Slot::take` and `Slot::fill`.
+            })
+    }
+
+    /// The slot with that index.
+    ///
+    /// # Safety
+    /// The index is below [`Block::END`] and no multiple of [`STRIDE`]; the block is alive for as long as the slot is
+    /// used.
+    #[inline]
+    pub(super) unsafe fn slot<'a>(block: *mut Self, index: usize) -> Slot<'a, T> {
+        // SAFETY: the index is below the end, so the group is there.
+        let group = unsafe { Self::group(block, index / STRIDE) };
+        // SAFETY: the block is alive for as long as the slot, by contract, and states and values are shared cells.
+        let group = unsafe { &*group };
+        // SAFETY: the remainder is below `STRIDE`, which is the length.
+        let state = unsafe { group.states.get_unchecked(index % STRIDE) };
+        // SAFETY: the remainder is not 0 by contract, so it lies between 1 and the length of `values`.
+        let value = unsafe { group.values.get_unchecked(index % STRIDE - 1) };
+        Slot { state, value }
+    }
+
+    /// # Safety
+    /// `number` is below [`Block::GROUPS`], and the block is alive.
+    #[inline]
+    unsafe fn group(block: *mut Self, number: usize) -> *mut Group<T> {
+        let header = Self::LAYOUT.size() - Self::GROUPS * size_of::<Group<T>>();
+        // SAFETY: the layout of a block has the groups after the header.
+        let groups = unsafe { block.cast::<u8>().add(header) }.cast::<Group<T>>();
+        // SAFETY: the group is inside the block by contract.
+        unsafe { groups.add(number) }
+    }
+}
+
+/// A place for one value, held by one push and one pop at most.
+pub(super) struct Slot<'a, T> {
+    state: &'a AtomicU8,
+    value: &'a UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Slot<'_, T> {
+    /// Puts a copy of `item` into a slot that nobody else knows yet.
+    ///
+    /// # Safety
+    /// The block belongs to the caller alone.
+    pub(super) unsafe fn prefill(&self, item: &MaybeUninit<T>) {
+        // SAFETY: the cell is the caller's by contract, and `item` is another place.
+        self.value.with_mut(|value| unsafe { ptr::copy_nonoverlapping(item, value, 1) });
+        self.state.store(FULL, Relaxed); // Published by whatever publishes the block.
+    }
+
+    /// Puts a copy of `item` into the slot and says whether a pop will take it. If not, the caller still owns the
+    /// item. The block may be gone when this returns.
+    ///
+    /// # Safety
+    /// The caller is the one push that drew this index and has not called this before.
+    #[inline]
+    pub(super) unsafe fn fill(&self, item: &MaybeUninit<T>) -> bool {
+        // SAFETY: until the state says `FULL` the cell is this push's: a pop only reads it then.
+        self.value.with_mut(|value| unsafe { ptr::copy_nonoverlapping(item, value, 1) });
+        // Pairs with the loads in `take` and in `is_done`.
+        self.state.fetch_add(FULL, Release) == EMPTY
+    }
+
+    /// Takes the value out, or nothing if the push did not come in time; then it will find that nobody waits. The
+    /// block may be gone when this returns.
+    ///
+    /// # Safety
+    /// The caller is the one pop that drew this index and has not called this before.
+    #[inline]
+    pub(super) unsafe fn take(&self) -> Option<T> {
+        // Pairs with the addition in `fill`.
+        if self.state.load(Acquire) != FULL && !self.is_filled_in_time() {
+            return None;
+        }
+        // SAFETY: the state is `FULL`, so the push is through with the cell; only this pop reads it.
+        let item = self.value.with(|value| unsafe { value.read() });
+        // SAFETY: the push left a value there.
+        let item = unsafe { item.assume_init() };
+        self.state.store(DONE, Release); // Pairs with the load in `is_done`.
+        Some(item)
+    }
+
+    #[cold]
+    fn is_filled_in_time(&self) -> bool {
+        for look in 0..EAGER_LOOKS + PATIENT_LOOKS {
+            if self.state.load(Acquire) == FULL {
+                return true;
+            }
+            if look >= EAGER_LOOKS {
+                spin_loop();
+            }
+        }
+        // On failure it is `FULL`, by the addition in `fill`. On success the push continues this release, so that whoever
+        // finds the slot `DONE` knows that this pop has left it as well.
+        self.state.compare_exchange(EMPTY, ABANDONED, Release, Acquire).is_err()
+    }
+}

@@ -1,0 +1,134 @@
+//! What one thread sees of the queues, and what dropping them does. Run by Miri as well, so everything here is small
+//! but for blocks, which have to change many times. Threads against each other are in `tests/stress` and `tests/model`.
+
+use super::{Bounded, Queue};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// More than a block of numbers; more than three where that takes no time.
+const MANY: usize = if cfg!(miri) { 1_000 } else { 30_000 };
+
+#[test]
+fn first_in_first_out() {
+    let queue = Queue::new();
+    assert!(queue.is_empty() && queue.pop().is_none());
+    (0..MANY).for_each(|number| queue.push(number));
+    assert_eq!(queue.len(), MANY);
+    assert!(queue.drain().eq(0..MANY));
+    assert_eq!((queue.len(), queue.is_empty(), queue.pop()), (0, true, None));
+}
+
+/// Against a queue that is right by being simple, with an uneven pace that crosses blocks in every phase.
+#[test]
+fn any_pace_as_a_deque() {
+    let (queue, mut model) = (Queue::new(), VecDeque::new());
+    let mut state = 1_u64;
+    for number in 0..MANY {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if (state >> 33) % 1000 < if number % 4096 < 2048 { 700 } else { 300 } {
+            queue.push(number);
+            model.push_back(number);
+        } else {
+            assert_eq!(queue.pop(), model.pop_front());
+        }
+        assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
+    }
+    assert!(queue.into_iter().eq(model));
+}
+
+/// Items of any size and alignment: nothing, a byte, an odd number of bytes, more than a line, a block's worth.
+#[test]
+fn items_of_any_shape() {
+    fn check<T: PartialEq + std::fmt::Debug>(count: usize, item: impl Fn(usize) -> T) {
+        let queue: Queue<T> = (0..count).map(&item).collect();
+        for number in 0..count {
+            assert_eq!(queue.pop(), Some(item(number)));
+        }
+        assert_eq!(queue.pop(), None);
+    }
+
+    #[derive(Debug, PartialEq)]
+    #[repr(align(512))]
+    struct Aligned(usize);
+
+    check(if cfg!(miri) { 100 } else { MANY }, |_| ());
+    check(MANY, |number| number as u8);
+    check(MANY, |number| [number as u8; 3]);
+    check(MANY, Box::new);
+    check(100, |number| [number; 40]);
+    check(100, Aligned);
+    check(40, |number| [number; 2000]);
+}
+
+#[test]
+fn dropping_drops_what_is_in_it() {
+    let item = Arc::new(());
+    for (pushed, popped) in [(0, 0), (1, 0), (1, 1), (MANY, 0), (MANY, MANY / 2), (MANY, MANY)] {
+        let queue = Queue::new();
+        (0..pushed).for_each(|_| queue.push(Arc::clone(&item)));
+        assert_eq!(queue.drain().take(popped).count(), popped);
+        assert_eq!(Arc::strong_count(&item), 1 + pushed - popped);
+        drop(queue);
+        assert_eq!(Arc::strong_count(&item), 1);
+    }
+}
+
+struct Fuse {
+    _held: Arc<()>,
+    is_lit: bool,
+}
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        assert!(!self.is_lit, "the item that panics");
+    }
+}
+
+/// The panic goes on to whoever drops the queue; nothing is lost by it, and nothing dropped twice.
+#[test]
+fn an_item_that_panics_when_dropped() {
+    let item = Arc::new(());
+    let fuses = || (0..10).map(|number| Fuse { _held: Arc::clone(&item), is_lit: number == 5 });
+    let queue = Queue::from_iter(fuses());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
+    assert_eq!(Arc::strong_count(&item), 1);
+    let queue = Bounded::new(10);
+    assert!(fuses().all(|fuse| queue.try_push(fuse).is_ok()));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
+    assert_eq!(Arc::strong_count(&item), 1);
+}
+
+#[test]
+fn the_bounded_queue_is_full_and_empty_in_time() {
+    for capacity in [1, 2, 3, 4, 7] {
+        let queue = Bounded::new(capacity);
+        for round in 0..3 * capacity {
+            let offset = round % (capacity + 1);
+            assert!((0..offset).all(|number| queue.try_push(number).is_ok()));
+            assert!((0..offset).all(|number| queue.pop() == Some(number)));
+            assert!(queue.is_empty() && queue.pop().is_none());
+            assert!((0..capacity).all(|number| queue.try_push(number).is_ok()));
+            assert!(queue.is_full() && queue.try_push(99) == Err(99));
+            assert_eq!((queue.len(), queue.capacity()), (capacity, capacity));
+            assert!(queue.drain().eq(0..capacity));
+        }
+    }
+}
+
+#[test]
+fn dropping_the_bounded_queue_drops_what_is_in_it() {
+    let item = Arc::new(());
+    let queue = Bounded::new(3);
+    (0..3).for_each(|_| queue.try_push(Arc::clone(&item)).expect("there is room"));
+    drop(queue.pop());
+    assert_eq!(Arc::strong_count(&item), 3);
+    assert_eq!(queue.into_iter().take(1).count(), 1);
+    assert_eq!(Arc::strong_count(&item), 1);
+}
+
+#[test]
+#[should_panic(expected = "without room")]
+fn a_bounded_queue_for_nothing() {
+    let _ = Bounded::<u8>::new(0);
+}

@@ -1,0 +1,626 @@
+//! The unbounded queue.
+//!
+//! # How it works
+//!
+//! Items lie in a chain of blocks ([`block`](super::block)). `tail` and `head` are one word each: the address of a
+//! block and an index into it. A push adds one to `tail`, and what was there before is the slot that it has drawn; no
+//! other push draws it, so it is never tried twice for it. A pop does the same with `head`, after a look that there is
+//! something.
+//!
+//! A pop may draw a slot whose push has not come by yet. It waits a little and then abandons the slot; the push finds
+//! it abandoned and draws another. So a thread that is stopped in the middle costs a slot, and holds up nobody.
+//!
+//! # From block to block
+//!
+//! Indexes beyond the end of a block are drawn as well. Whoever draws one is a *visitor*: it helps to move the word to
+//! the next block and tries again. A push makes the next block, puts its item into the first slot and links it: so out
+//! of the pushes that find a block full one succeeds, whatever the pops do meanwhile. `head` leaves a block after
+//! `tail` has.
+//!
+//! Who may still use a block is known without epochs or hazard pointers, because each index is drawn once: a slot is in
+//! use until it is done, and how many visitors there were is the index that the word had when it was moved on. The
+//! pop that moves `head` on puts the block on a list of retired ones, and looks through that list for blocks that nobody
+//! uses; one is kept to be used again, the others are freed. A thread that is stopped inside an operation keeps one block
+//! from that, and no other.
+//!
+//! # Empty or not
+//!
+//! A queue is empty when `head` has reached `tail`. Two words cannot be read at once, and a block that is used again may
+//! make old and new look alike; [`Queue::is_empty`] therefore counts the blocks that came into use in between. A pop
+//! does not read `tail` each time: beside `head` stands how far `tail` was known to be, and that may be out of date in
+//! either direction. It costs a wasted slot at worst.
+//!
+//! # Where it comes from
+//!
+//! Drawing slots by addition and abandoning them is from LCRQ (Morrison, Afek, 2013) and its descendants; block and
+//! index in one word, and blocks that need no reclamation scheme, from LOO (Giersch, Nolte, 2022). Packing values
+//! with their states, the lazy inspection of retired blocks and the rest are ours.
+//!
+//! # Order
+//!
+//! `tail` and `head` are changed and, where it is about being empty, read with `SeqCst`: a pop that finds nothing has to
+//! agree with pops and pushes on other queues about what came first. A push takes effect when it draws the slot that it
+//! fills, a pop when it draws its slot or, if that came first, right after the push drew it.
+//!
+//! # Safety
+//!
+//! A block is used only by those who drew an index from it and have not yet finished with that, and by the owner of the
+//! list of retired blocks; what "finished" means is said above.
+#![allow(unsafe_code)]
+
+use super::block::{ALIGN, Block, FIRST, STRIDE};
+use crate::primitive::{AtomicPtr, AtomicUsize};
+use crate::util::padded::Padded;
+use std::alloc::handle_alloc_error;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::{fmt, ptr};
+
+/// Bits of a word that hold an address, without those that are zero because of its alignment, end here.
+const ADDRESS_BITS: u32 = 48;
+const SHIFT: u32 = usize::BITS - ADDRESS_BITS;
+/// Each thread draws at most three indexes beyond the end of a block, and Linux has at most 2^22 threads.
+const INDEX_MASK: usize = (ALIGN << SHIFT) - 1;
+
+const _: () = assert!(usize::BITS == 64 && INDEX_MASK >= 3 << 22 | 0xF_FFFF);
+
+/// What stands in `head` and `tail`: an address and an index. Adding one to the word adds one to the index.
+struct Place<T> {
+    word: usize,
+    of: PhantomData<*mut Block<T>>,
+}
+
+impl<T> Clone for Place<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Place<T> {}
+
+impl<T> Place<T> {
+    fn from_word(word: usize) -> Self {
+        Self { word, of: PhantomData }
+    }
+
+    fn new(block: *mut Block<T>, index: usize) -> Self {
+        Self::from_word((block.expose_provenance() << SHIFT) + index)
+    }
+
+    #[inline]
+    fn block(self) -> *mut Block<T> {
+        ptr::with_exposed_provenance_mut((self.word & !INDEX_MASK) >> SHIFT)
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        self.word & INDEX_MASK
+    }
+
+    /// Whether this is in the same block as `other` and after it.
+    #[inline]
+    fn is_shortly_after(self, other: Self) -> bool {
+        // Two blocks are further apart than any two indexes.
+        self.word.wrapping_sub(other.word).wrapping_sub(1) < INDEX_MASK
+    }
+}
+
+/// An unbounded queue for any number of pushing and popping threads.
+///
+/// Every operation is lock-free: a thread that is stopped anywhere inside one does not keep the others from finishing
+/// theirs, as long as the allocator, which a push asks for memory once in several hundred items, does not either. It is
+/// not wait-free: a push whose slots are abandoned again and again, or a pop that abandons them, may take long.
+///
+/// Memory: a block of about 8 KiB when empty, and one more that is kept for reuse. An item of eight bytes takes 9.3;
+/// smaller ones take 8 / 7 bytes more than their size. Large items make large blocks (at least 28 items). A thread that
+/// is stopped inside an operation keeps at most one block from being used again.
+///
+/// A queue may be dropped in any state and drops the items in it. Nothing of `T` runs inside an operation, so a panic
+/// cannot leave the queue in disorder.
+///
+/// ```
+/// use toolbox::queue::Queue;
+///
+/// let queue = Queue::new();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| (0..1000).for_each(|number| queue.push(number)));
+/// });
+/// assert_eq!(queue.pop(), Some(0));
+/// assert_eq!(queue.len(), 999);
+/// ```
+pub struct Queue<T> {
+    head: Padded<Head>,
+    tail: Padded<AtomicUsize>,
+    rest: Padded<Rest<T>>,
+    owns: PhantomData<T>,
+}
+
+struct Head {
+    place: AtomicUsize,
+    /// A place that `tail` was seen to have reached, in `head`'s block if it is up to date.
+    known: AtomicUsize,
+}
+
+/// What is used once per block.
+struct Rest<T> {
+    /// A block to be used next, or null.
+    spare: AtomicPtr<Block<T>>,
+    /// Blocks that `head` has left and that may still be in use: a list through `retired_next`.
+    retired: AtomicPtr<Block<T>>,
+    /// How often a block came into use, or was about to.
+    installs: AtomicUsize,
+    /// How often `tail` has moved to another block.
+    tail_moves: AtomicUsize,
+    /// How often `head` has.
+    head_moves: AtomicUsize,
+}
+
+/// What became of a push that drew an index beyond the end.
+enum Beyond {
+    /// The item is in the next block.
+    Placed,
+    /// `tail` is on another block: try again.
+    Moved,
+    /// There is no memory for another block.
+    NoMemory,
+}
+
+// SAFETY: the queue owns its items and hands each to one thread, so they have to be `Send`; it never shares one.
+unsafe impl<T: Send> Send for Queue<T> {}
+// SAFETY: as above: all that can be done through a shared queue is to move items in and out.
+unsafe impl<T: Send> Sync for Queue<T> {}
+
+impl<T> UnwindSafe for Queue<T> {}
+impl<T> RefUnwindSafe for Queue<T> {}
+
+impl<T> Queue<T> {
+    /// An empty queue. Allocates its first block.
+    pub fn new() -> Self {
+        let first = Self::allocate().unwrap_or_else(|| handle_alloc_error(Block::<T>::LAYOUT));
+        let start = Place::new(first, FIRST).word;
+        Self {
+            head: Padded(Head { place: AtomicUsize::new(start), known: AtomicUsize::new(start) }),
+            tail: Padded(AtomicUsize::new(start)),
+            rest: Padded(Rest {
+                spare: AtomicPtr::new(ptr::null_mut()),
+                retired: AtomicPtr::new(ptr::null_mut()),
+                installs: AtomicUsize::new(0),
+                tail_moves: AtomicUsize::new(0),
+                head_moves: AtomicUsize::new(0),
+            }),
+            owns: PhantomData,
+        }
+    }
+
+    /// Puts an item at the end.
+    ///
+    /// Ends the process as any allocation does when memory is short; [`Queue::try_push`] does not.
+    #[inline]
+    pub fn push(&self, item: T) {
+        if self.try_push(item).is_err() {
+            handle_alloc_error(Block::<T>::LAYOUT);
+        }
+    }
+
+    /// Puts an item at the end.
+    ///
+    /// # Errors
+    /// Gives the item back when a new block is needed and there is no memory for it.
+    #[inline]
+    pub fn try_push(&self, item: T) -> Result<(), T> {
+        // A copy in a slot is what is handed over; this one is only taken up again if none was.
+        let item = MaybeUninit::new(item);
+        loop {
+            // The block is ours to use from here on, since `tail` is still on it: pairs with the exchange in `grow`.
+            let place = Place::<T>::from_word(self.tail.fetch_add(1, SeqCst));
+            let index = place.index();
+            if index >= Block::<T>::END {
+                match self.grow(place.block(), &item) {
+                    Beyond::Placed => return Ok(()),
+                    Beyond::Moved => continue,
+                    // SAFETY: it was initialised above, and no slot has taken it over.
+                    Beyond::NoMemory => return Err(unsafe { item.assume_init() }),
+                }
+            }
+            if index.is_multiple_of(STRIDE) {
+                continue;
+            }
+            // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this push.
+            let slot = unsafe { Block::slot(place.block(), index) };
+            // SAFETY: no other push has drawn this index.
+            if unsafe { slot.fill(&item) } {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the item at the front, or `None` if there is none.
+    #[inline]
+    pub fn pop(&self) -> Option<T> {
+        let mut believes = true;
+        loop {
+            let place = Place::<T>::from_word(self.head.place.load(Relaxed));
+            let known = Place::from_word(self.head.known.load(Relaxed));
+            let is_known = believes && known.is_shortly_after(place);
+            if !is_known && !self.has_more(place) {
+                return None;
+            }
+            // The block is ours to use from here on, since `head` is still on it: pairs with the exchange in `advance`.
+            let place = Place::<T>::from_word(self.head.place.fetch_add(1, SeqCst));
+            let index = place.index();
+            if index >= Block::<T>::END {
+                if !self.advance(place.block()) {
+                    return None;
+                }
+                continue;
+            }
+            if index.is_multiple_of(STRIDE) {
+                continue;
+            }
+            // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this pop.
+            let slot = unsafe { Block::slot(place.block(), index) };
+            // SAFETY: no other pop has drawn this index.
+            if let Some(item) = unsafe { slot.take() } {
+                return Some(item);
+            }
+            // Either that push is slow, or what was known of `tail` was from another time.
+            believes = false;
+        }
+    }
+
+    /// Whether there was no item at some instant during the call.
+    pub fn is_empty(&self) -> bool {
+        loop {
+            // Pairs with the addition in `fresh`. A block that comes into use again after `head` was read adds to it first.
+            let installs = self.rest.installs.load(SeqCst);
+            let head = Place::<T>::from_word(self.head.place.load(SeqCst));
+            let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+            if head.block() != tail.block() {
+                return false;
+            }
+            if Block::<T>::slots_before(head.index()) < Block::<T>::slots_before(tail.index()) {
+                return false;
+            }
+            if self.rest.installs.load(SeqCst) == installs {
+                return true;
+            }
+        }
+    }
+
+    /// How many items there are: exact while no other thread is at work in the queue, and otherwise off by what they
+    /// are doing and, while one of them moves to another block, by the items of a block.
+    pub fn len(&self) -> usize {
+        let moves = self.rest.tail_moves.load(Relaxed).wrapping_sub(self.rest.head_moves.load(Relaxed));
+        let head = Place::<T>::from_word(self.head.place.load(SeqCst));
+        let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+        let blocks = isize::try_from(moves).unwrap_or(0);
+        let slots = |index| Block::<T>::slots_before(index).cast_signed();
+        let items = blocks * slots(Block::<T>::END) + slots(tail.index()) - slots(head.index());
+        usize::try_from(items).unwrap_or(0)
+    }
+
+    /// Takes items from the front until there is none. What is pushed meanwhile is taken as well.
+    ///
+    /// Dropping the iterator early leaves the remaining items where they are.
+    pub fn drain(&self) -> Drain<'_, T> {
+        Drain { queue: self }
+    }
+
+    /// Whether there may be something for a pop at `place`. `false` is certain.
+    #[cold]
+    fn has_more(&self, place: Place<T>) -> bool {
+        let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+        let end = if tail.block() == place.block() { tail.index().min(Block::<T>::END) } else { Block::<T>::END };
+        if end <= place.index() && tail.block() == place.block() && self.is_empty() {
+            self.sweep_retired();
+            return false;
+        }
+        self.head.known.store(Place::new(place.block(), end).word, Relaxed);
+        true
+    }
+
+    /// Moves `tail` on from a full block, as a visitor of it, and ends the visit.
+    #[cold]
+    fn grow(&self, block: *mut Block<T>, item: &MaybeUninit<T>) -> Beyond {
+        // SAFETY: a visitor of a block may use it until it leaves.
+        let header = unsafe { &*block };
+        let mut next = header.next.load(Acquire); // Pairs with the exchange below.
+        let mut outcome = Beyond::Moved;
+        if next.is_null() {
+            let Some(fresh) = self.fresh(item) else { return self.give_up(block) };
+            // Pairs with the loads of `next`: what `fresh` has written to the block is seen with it.
+            match header.next.compare_exchange(ptr::null_mut(), fresh, AcqRel, Acquire) {
+                Ok(_) => (next, outcome) = (fresh, Beyond::Placed),
+                Err(other) => {
+                    next = other;
+                    // SAFETY: the block was never linked, so it is still ours; its item is a copy that counts for nothing.
+                    unsafe { self.recycle(fresh) };
+                }
+            }
+        }
+        let target = Place::new(next, FIRST + 1).word;
+        let mut seen = Place::<T>::from_word(self.tail.load(Relaxed));
+        while seen.block() == block {
+            // Pairs with the additions and loads of `tail`: who sees the block there sees what is in it.
+            match self.tail.compare_exchange(seen.word, target, SeqCst, Relaxed) {
+                Ok(_) => {
+                    self.rest.tail_moves.fetch_add(1, Relaxed);
+                    header.pushers.close(seen.index() - Block::<T>::END);
+                    break;
+                }
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        header.pushers.leave();
+        outcome
+    }
+
+    /// Takes back the visit of a push that has no memory for the next block, unless `tail` has moved on without it.
+    fn give_up(&self, block: *mut Block<T>) -> Beyond {
+        let mut seen = Place::<T>::from_word(self.tail.load(Relaxed));
+        while seen.block() == block {
+            // The index says how many visits there were. This one was none.
+            match self.tail.compare_exchange(seen.word, seen.word - 1, SeqCst, Relaxed) {
+                Ok(_) => return Beyond::NoMemory,
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        // SAFETY: a visitor of a block may use it until it leaves.
+        unsafe { &*block }.pushers.leave();
+        Beyond::Moved
+    }
+
+    /// Moves `head` on from a block that is used up, as a visitor of it, and ends the visit. `false` if there is no block
+    /// to move to, because the queue is empty.
+    #[cold]
+    fn advance(&self, block: *mut Block<T>) -> bool {
+        // SAFETY: a visitor of a block may use it until it leaves.
+        let header = unsafe { &*block };
+        if Place::<T>::from_word(self.tail.load(SeqCst)).block() == block {
+            // All slots have been drawn by pops, and no push has begun another block.
+            header.poppers.leave();
+            return false;
+        }
+        let next = header.next.load(Relaxed); // `tail` has moved there, and that was acquired above.
+        let target = Place::new(next, FIRST).word;
+        let mut seen = Place::<T>::from_word(self.head.place.load(Relaxed));
+        while seen.block() == block {
+            // Pairs with the additions to `head`: who draws from the next block sees what is in it.
+            match self.head.place.compare_exchange(seen.word, target, SeqCst, Relaxed) {
+                Ok(_) => {
+                    self.rest.head_moves.fetch_add(1, Relaxed);
+                    header.poppers.close(seen.index() - Block::<T>::END);
+                    header.poppers.leave();
+                    // SAFETY: `head` has left the block by the exchange above, and `tail` had before; so nobody else does.
+                    unsafe { self.retire(block) };
+                    return true;
+                }
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        header.poppers.leave();
+        true
+    }
+
+    /// A block with `item` in its first slot, or nothing when memory is short.
+    fn fresh(&self, item: &MaybeUninit<T>) -> Option<*mut Block<T>> {
+        // Pairs with the exchange in `recycle`.
+        let spare = self.rest.spare.swap(ptr::null_mut(), Acquire);
+        let block = if spare.is_null() { Self::allocate()? } else { spare };
+        // SAFETY: the block is alive, and its first slot is one.
+        let slot = unsafe { Block::slot(block, FIRST) };
+        // SAFETY: nobody else knows the block.
+        unsafe { slot.prefill(item) };
+        self.rest.installs.fetch_add(1, SeqCst); // Pairs with the loads in `is_empty`.
+        Some(block)
+    }
+
+    /// A new block, or nothing when memory is short or its address does not fit into a word.
+    fn allocate() -> Option<*mut Block<T>> {
+        let block = Block::allocate()?;
+        if block.addr() >> ADDRESS_BITS != 0 {
+            // SAFETY: it was just allocated, and is ours.
+            unsafe { Block::free(block) };
+            return None;
+        }
+        Some(block)
+    }
+
+    /// Takes over a block that `head` has left.
+    ///
+    /// # Safety
+    /// Neither `head` nor `tail` will be on this block again, and nobody else retires it.
+    unsafe fn retire(&self, block: *mut Block<T>) {
+        let list = self.rest.retired.swap(ptr::null_mut(), Acquire); // Pairs with the exchange in `sweep`.
+        // SAFETY: the block is alive until it is swept, and this field is the caller's.
+        unsafe { &*block }.retired_next.with_mut(|next| {
+            // SAFETY: as above.
+            unsafe { next.write(list) }
+        });
+        // SAFETY: both the block and the list that was taken are ours.
+        unsafe { self.sweep(block) };
+    }
+
+    /// Looks once more whether retired blocks are still in use.
+    fn sweep_retired(&self) {
+        if !self.rest.retired.load(Relaxed).is_null() {
+            let list = self.rest.retired.swap(ptr::null_mut(), Acquire); // Pairs with the exchange in `sweep`.
+            // SAFETY: who takes the list owns it.
+            unsafe { self.sweep(list) };
+        }
+    }
+
+    /// Recycles those blocks of a list that nobody uses any more, and puts the others back on `retired`.
+    ///
+    /// # Safety
+    /// The list is the caller's, and all blocks in it are retired.
+    unsafe fn sweep(&self, mut list: *mut Block<T>) {
+        while !list.is_null() {
+            let block = list;
+            // SAFETY: the block is alive, and the field belongs to the owner of the list.
+            list = unsafe { &*block }.retired_next.with(|next| {
+                // SAFETY: as above.
+                unsafe { next.read() }
+            });
+            // SAFETY: the block is ours but for those who hold an index.
+            if unsafe { Block::is_done(block) } {
+                // SAFETY: nobody holds an index of it any more, and nobody will.
+                unsafe { self.recycle(block) };
+            } else {
+                // SAFETY: it is ours and retired.
+                unsafe { self.put_back(block) };
+            }
+        }
+    }
+
+    /// Puts one block on the list of retired ones.
+    ///
+    /// # Safety
+    /// The block is retired and the caller's.
+    unsafe fn put_back(&self, block: *mut Block<T>) {
+        let mut top = self.rest.retired.load(Relaxed);
+        loop {
+            // SAFETY: the block is alive, and the field is ours until the exchange below.
+            unsafe { &*block }.retired_next.with_mut(|next| {
+                // SAFETY: as above.
+                unsafe { next.write(top) }
+            });
+            // Pairs with the swaps that take the list.
+            match self.rest.retired.compare_exchange(top, block, Release, Relaxed) {
+                Ok(_) => return,
+                Err(other) => top = other,
+            }
+        }
+    }
+
+    /// Keeps a block as the spare one, or frees it if there is one.
+    ///
+    /// # Safety
+    /// The block belongs to the caller alone; what is in it counts for nothing.
+    unsafe fn recycle(&self, block: *mut Block<T>) {
+        if self.rest.spare.load(Relaxed).is_null() {
+            // SAFETY: it is ours alone.
+            unsafe { Block::reset(block) };
+            // Pairs with the swap in `fresh`.
+            if self.rest.spare.compare_exchange(ptr::null_mut(), block, Release, Relaxed).is_ok() {
+                return;
+            }
+        }
+        // SAFETY: it is ours alone.
+        unsafe { Block::free(block) };
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        /// Goes on if dropping an item panics: drops the items after that one and frees the blocks.
+        struct Blocks<'a, T>(&'a Queue<T>);
+
+        impl<T> Drop for Blocks<'_, T> {
+            fn drop(&mut self) {
+                self.0.drain().for_each(drop);
+                let rest = &self.0.rest;
+                let mut block = Place::<T>::from_word(self.0.head.place.load(Relaxed)).block();
+                while !block.is_null() {
+                    // SAFETY: the chain from `head` on is alive.
+                    let next = unsafe { &*block }.next.load(Relaxed);
+                    // SAFETY: the queue is being dropped: nobody else uses it, and here each block is seen once.
+                    unsafe { Block::free(block) };
+                    block = next;
+                }
+                let mut retired = rest.retired.load(Relaxed);
+                while !retired.is_null() {
+                    // SAFETY: blocks in the list are alive.
+                    let next = unsafe { &*retired }.retired_next.with(|next| {
+                        // SAFETY: the list belongs to the queue.
+                        unsafe { next.read() }
+                    });
+                    // SAFETY: as for the chain.
+                    unsafe { Block::free(retired) };
+                    retired = next;
+                }
+                let spare = rest.spare.load(Relaxed);
+                if !spare.is_null() {
+                    // SAFETY: as for the chain.
+                    unsafe { Block::free(spare) };
+                }
+            }
+        }
+
+        let blocks = Blocks(self);
+        blocks.0.drain().for_each(drop);
+    }
+}
+
+impl<T> Extend<T> for Queue<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        items.into_iter().for_each(|item| self.push(item));
+    }
+}
+
+impl<T> FromIterator<T> for Queue<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut queue = Self::new();
+        queue.extend(items);
+        queue
+    }
+}
+
+impl<T> IntoIterator for Queue<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { queue: self }
+    }
+}
+
+/// Items taken from the front of a shared queue; see [`Queue::drain`].
+#[derive(Debug)]
+pub struct Drain<'a, T> {
+    queue: &'a Queue<T>,
+}
+
+impl<T> Iterator for Drain<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.queue.pop()
+    }
+}
+
+/// The items of a queue, in order.
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    queue: Queue<T>,
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.queue.pop()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.queue.len(), Some(self.queue.len()))
+    }
+}
+
+impl<T> ExactSizeIterator for IntoIter<T> {}
+impl<T> FusedIterator for IntoIter<T> {}

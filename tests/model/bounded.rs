@@ -1,0 +1,82 @@
+//! Models of the bounded queue, with room for one or two.
+//!
+//! # Weakened on purpose
+//!
+//! The store and the load of the stamp, in the push and in the pop, were each made `Relaxed`, alone: each time
+//! `push_and_pop` or `the_ring_goes_round` failed. The thread that pushes is the one that the checker starts with: with
+//! the other way round it saw one interleaving only, and nothing failed.
+
+use super::check;
+use super::queue::Bounded;
+use loom::alloc::Track;
+use loom::sync::Arc;
+use loom::thread;
+
+fn numbers(items: impl IntoIterator<Item = Track<usize>>) -> Vec<usize> {
+    items.into_iter().map(Track::into_inner).collect()
+}
+
+fn push(queue: &Bounded<Track<usize>>, number: usize) -> bool {
+    queue.try_push(Track::new(number)).is_ok()
+}
+
+#[test]
+fn push_and_push() {
+    for capacity in 1..=2 {
+        check(3, move || {
+            let queue = Arc::new(Bounded::new(capacity));
+            let theirs = Arc::clone(&queue);
+            let other = thread::spawn(move || push(&theirs, 1));
+            let placed = [push(&queue, 2), other.join().unwrap()];
+            assert_eq!(placed.iter().filter(|&&placed| placed).count(), capacity);
+            assert!(queue.is_full());
+            assert_eq!(queue.drain().count(), capacity);
+            assert!(queue.is_empty());
+        });
+    }
+}
+
+#[test]
+fn push_and_pop() {
+    for capacity in 1..=2 {
+        check(3, move || {
+            let queue = Arc::new(Bounded::new(capacity));
+            let theirs = Arc::clone(&queue);
+            let other = thread::spawn(move || numbers((0..2).filter_map(|_| theirs.pop())));
+            let placed: Vec<_> = (1..=3).filter(|&number| push(&queue, number)).collect();
+            let mut got = other.join().unwrap();
+            got.extend(numbers(queue.drain()));
+            assert_eq!(got, placed);
+        });
+    }
+}
+
+#[test]
+fn pop_and_pop() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(2));
+        assert!(push(&queue, 1) && push(&queue, 2));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        let mut got = numbers(queue.pop());
+        got.extend(other.join().unwrap());
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+        assert!(queue.is_empty());
+    });
+}
+
+/// A slot is used by a push, a pop and the push after it, each from another thread.
+#[test]
+fn the_ring_goes_round() {
+    check(2, || {
+        let queue = Arc::new(Bounded::new(1));
+        assert!(push(&queue, 1));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || push(&theirs, 2));
+        let mut got = numbers(queue.pop());
+        let placed = other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        assert_eq!(got, if placed { vec![1, 2] } else { vec![1] });
+    });
+}

@@ -1,0 +1,53 @@
+//! Every interleaving of small cases of the lock-free structures, and every value that a weak memory may return.
+//!
+//! loom runs a case again and again, each time with another order of the threads' steps and another choice among the
+//! values that each atomic load may see, until there are none left. It also follows each cell and each allocation: a
+//! value read while it is written, memory used after it was freed and memory never freed end the test.
+//!
+//! # How the sources get here
+//!
+//! They are included by `#[path]`, and take their atomics, cells and allocator from `crate::primitive`, which is loom's
+//! here. So the model is of the code that is shipped, and runs in a plain `cargo test`. Constants shrink where
+//! `IS_MODEL` is looked at: a block has two slots, and a pop waits for a push once.
+//!
+//! # What it cannot show
+//!
+//! Cases are bounded: two or three threads with one or two operations each, and at most as many preemptions as each
+//! file says. loom takes `SeqCst` accesses for acquire and release, so it cannot tell when the former is needed; that is
+//! argued in the sources. Threads that stop for ever, and the instructions that a compiler makes of all this, are for the
+//! stress tests.
+//!
+//! # Weakened on purpose
+//!
+//! A model that cannot fail proves nothing. Each file says which orderings were weakened to see one fail.
+
+mod primitive;
+#[path = "../../src/util/mod.rs"]
+#[allow(dead_code, reason = "a library offers what a model does not use")]
+mod util;
+
+#[path = "../../src/queue"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod queue {
+    mod block;
+    mod bounded;
+    mod unbounded;
+
+    pub(crate) use bounded::Bounded;
+    pub(crate) use unbounded::Queue;
+}
+
+mod bounded;
+mod unbounded;
+
+/// Runs every interleaving of `case` with at most `preemptions` of them.
+fn check(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 10_000;
+    builder.check(move || {
+        primitive::fresh_run();
+        case();
+    });
+    primitive::fresh_run();
+}

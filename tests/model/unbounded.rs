@@ -1,0 +1,218 @@
+//! Models of the unbounded queue. A block has two slots here, of which the one that makes it uses the first.
+//!
+//! # Weakened on purpose
+//!
+//! Each of these was made `Relaxed`, alone, and some model failed: in `block.rs` the release in `fill`, both acquires of
+//! a pop that finds its slot full and that of one that gives it up, the release of what it gave up, the release of `DONE`
+//! and its acquire in `is_done`, the release in `leave` and its acquire; in `unbounded.rs` the release of the link to a
+//! new block, the additions to `tail` and `head`, the exchange that moves `tail`, both sides of the spare block and both
+//! of the list of retired ones. So did leaving out the look at pushers, at poppers or at slots before a block is used
+//! again, and the count of blocks in `is_empty`.
+//!
+//! No model fails when the exchange that moves `head` is `Relaxed`: the one who moves it adds to it right before and
+//! after. That ordering stands on the argument in the source, as does every `SeqCst` beyond acquire and release.
+
+use super::check;
+use super::queue::Queue;
+use loom::sync::Arc;
+use loom::thread;
+
+/// An item that the checker watches: it is on the heap, and a leak or a second drop is found.
+type Item = loom::alloc::Track<usize>;
+
+fn item(number: usize) -> Item {
+    loom::alloc::Track::new(number)
+}
+
+fn numbers(items: impl IntoIterator<Item = Item>) -> Vec<usize> {
+    items.into_iter().map(Item::into_inner).collect()
+}
+
+/// Items that came from two pushers, each in order.
+#[track_caller]
+fn assert_merged(got: &[usize], one: &[usize], other: &[usize]) {
+    let of = |these: &[usize]| got.iter().copied().filter(|number| these.contains(number)).collect::<Vec<_>>();
+    assert_eq!(of(one), one);
+    assert_eq!(of(other), other);
+    assert_eq!(got.len(), one.len() + other.len());
+}
+
+#[test]
+fn push_and_push() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || [1, 2].map(item).into_iter().for_each(|item| theirs.push(item)));
+        [11, 12].map(item).into_iter().for_each(|item| queue.push(item));
+        other.join().unwrap();
+        assert_eq!(queue.len(), 4);
+        assert_merged(&numbers(queue.drain()), &[1, 2], &[11, 12]);
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn push_and_pop() {
+    check(3, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || [1, 2, 3].map(item).into_iter().for_each(|item| theirs.push(item)));
+        let mut got = numbers((0..2).filter_map(|_| queue.pop()));
+        other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        assert_eq!(got, [1, 2, 3]);
+        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
+    });
+}
+
+#[test]
+fn pop_and_pop() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        (1..=4).for_each(|number| queue.push(item(number)));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers((0..2).filter_map(|_| theirs.pop())));
+        let ours = numbers((0..2).filter_map(|_| queue.pop()));
+        let theirs = other.join().unwrap();
+        // Nobody pushes, so every pop finds something, each thread sees the order, and all four are found.
+        assert!(ours[0] < ours[1] && theirs[0] < theirs[1]);
+        let mut all = [ours, theirs].concat();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4]);
+        assert!(queue.is_empty());
+    });
+}
+
+/// Blocks are handed over, retired and used again while the other thread is anywhere.
+#[test]
+fn blocks_go_round() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let turn = |queue: &Queue<Item>, numbered: std::ops::Range<usize>| {
+            let mut got = Vec::new();
+            for number in numbered {
+                queue.push(item(number));
+                got.extend(numbers(queue.pop()));
+            }
+            got
+        };
+        let other = thread::spawn(move || turn(&theirs, 1..3));
+        let ours = turn(&queue, 11..12);
+        let theirs = other.join().unwrap();
+        let mut got = [ours, theirs, numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 11]);
+    });
+}
+
+/// Two threads push and another pops: it sees the order of each.
+#[test]
+fn two_pops_beside_two_pushers() {
+    check(1, || {
+        let queue = Arc::new(Queue::new());
+        let pushers = [1, 11].map(|first| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || [first, first + 1].map(item).into_iter().for_each(|item| queue.push(item)))
+        });
+        let mut got = numbers((0..2).filter_map(|_| queue.pop()));
+        pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
+        got.extend(numbers(queue.drain()));
+        assert_merged(&got, &[1, 2], &[11, 12]);
+    });
+}
+
+/// A queue that always holds something never says that it is empty, although a block that is used again looks as it did.
+#[test]
+fn empty_is_the_truth() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        queue.push(item(0));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || assert!(!theirs.is_empty()));
+        for number in 1..5 {
+            queue.push(item(number));
+            assert!(queue.pop().is_some());
+        }
+        other.join().unwrap();
+        assert_eq!(numbers(queue.drain()), [4]);
+    });
+}
+
+/// A pop draws a slot before the push that fills it, gives it up, and is still there when the block is given back.
+#[test]
+fn a_pop_that_came_too_early() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        (1..4).for_each(|number| queue.push(item(number)));
+        let ours = numbers((0..2).filter_map(|_| queue.pop()));
+        assert!(ours.is_sorted());
+        let mut got = [ours, other.join().unwrap(), numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 3]);
+    });
+}
+
+/// A pop comes to a block that is used for the second time, and knows of it by `head` alone.
+#[test]
+fn a_pop_in_a_block_that_is_used_again() {
+    check(1, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        (0..3).for_each(|number| queue.push(item(number)));
+        let mut got = numbers((0..3).filter_map(|_| queue.pop()));
+        (3..6).for_each(|number| queue.push(item(number)));
+        got.extend(numbers((0..2).filter_map(|_| queue.pop())));
+        got.extend(other.join().unwrap());
+        got.extend(numbers(queue.drain()));
+        got.sort_unstable();
+        assert!(got.into_iter().eq(0..6));
+    });
+}
+
+/// One thread only pops and gives a block back, another only pushes and takes it.
+#[test]
+fn a_spare_block_changes_hands() {
+    check(1, || {
+        let queue = Arc::new(Queue::new());
+        (0..3).for_each(|number| queue.push(item(number)));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || (3..5).for_each(|number| theirs.push(item(number))));
+        let mut got = numbers((0..3).filter_map(|_| queue.pop()));
+        other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        assert!(got.into_iter().eq(0..5));
+    });
+}
+
+/// One thread retires a block while another is still in it, and that one gives it back later.
+#[test]
+fn a_retired_block_changes_hands() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        (0..3).for_each(|number| queue.push(item(number)));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers((0..3).filter_map(|_| theirs.pop())));
+        let ours = numbers((0..2).filter_map(|_| queue.pop()));
+        let mut got = [ours, other.join().unwrap()].concat();
+        got.sort_unstable();
+        assert_eq!(got, [0, 1, 2]);
+    });
+}
+
+/// A queue that is dropped with items and blocks in it leaves nothing behind.
+#[test]
+fn dropped_in_any_state() {
+    check(3, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || [1, 2, 3].map(item).into_iter().for_each(|item| theirs.push(item)));
+        drop(queue.pop());
+        drop(queue);
+        other.join().unwrap();
+    });
+}

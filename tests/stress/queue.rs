@@ -1,0 +1,245 @@
+//! The queues under load: each item arrives once, in its pusher's order, and is dropped once; what they answer is what a
+//! queue would; memory comes back.
+
+use crate::history::{Deed, Event, is_linearizable, record};
+use crate::{memory, rounds};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use toolbox::queue::{Bounded, Queue};
+
+/// Both queues, as a test sees them.
+trait Fifo<T>: Sync {
+    fn push(&self, item: T) -> Result<(), T>;
+    fn pop(&self) -> Option<T>;
+    fn capacity(&self) -> usize;
+}
+
+impl<T: Send> Fifo<T> for Queue<T> {
+    fn push(&self, item: T) -> Result<(), T> {
+        self.try_push(item)
+    }
+    fn pop(&self) -> Option<T> {
+        self.pop()
+    }
+    fn capacity(&self) -> usize {
+        usize::MAX
+    }
+}
+
+impl<T: Send> Fifo<T> for Bounded<T> {
+    fn push(&self, item: T) -> Result<(), T> {
+        self.try_push(item)
+    }
+    fn pop(&self) -> Option<T> {
+        self.pop()
+    }
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+}
+
+/// An item that knows where it comes from and counts itself.
+struct Item {
+    pusher: usize,
+    number: usize,
+    alive: Arc<AtomicUsize>,
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, SeqCst);
+    }
+}
+
+/// `pushers` push `each` items, `poppers` take them out until all have been seen; all of it is verified.
+fn check_delivery(queue: &impl Fifo<Item>, pushers: usize, poppers: usize, each: usize) {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let taken = AtomicUsize::new(0);
+    let push_all = |pusher| {
+        for number in 0..each {
+            alive.fetch_add(1, SeqCst);
+            let mut item = Item { pusher, number, alive: Arc::clone(&alive) };
+            while let Err(back) = queue.push(item) {
+                item = back;
+                thread::yield_now();
+            }
+        }
+    };
+    let pop_all = || {
+        let mut seen: Vec<Vec<usize>> = vec![Vec::new(); pushers];
+        while taken.load(SeqCst) < pushers * each {
+            let Some(item) = queue.pop() else {
+                thread::yield_now();
+                continue;
+            };
+            taken.fetch_add(1, SeqCst);
+            seen[item.pusher].push(item.number);
+        }
+        seen
+    };
+    let seen: Vec<_> = thread::scope(|scope| {
+        (0..pushers).for_each(|pusher| drop(scope.spawn(move || push_all(pusher))));
+        let poppers: Vec<_> = (0..poppers).map(|_| scope.spawn(pop_all)).collect();
+        poppers.into_iter().map(|popper| popper.join().expect("a popper that finishes")).collect()
+    });
+    for pusher in 0..pushers {
+        let of_one = |seen: &Vec<Vec<usize>>| seen[pusher].clone();
+        assert!(seen.iter().map(of_one).all(|numbers| numbers.is_sorted()), "out of order");
+        let mut all: Vec<_> = seen.iter().flat_map(of_one).collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..each), "lost or doubled");
+    }
+    assert!(queue.pop().is_none());
+    assert_eq!(alive.load(SeqCst), 0, "each item is dropped once");
+}
+
+const SHAPES: [(usize, usize); 5] = [(1, 1), (2, 2), (4, 1), (1, 4), (4, 4)];
+
+#[test]
+fn every_item_arrives_once_and_in_order() {
+    for (pushers, poppers) in SHAPES {
+        check_delivery(&Queue::new(), pushers, poppers, rounds(40_000) / pushers);
+    }
+}
+
+#[test]
+fn every_item_arrives_through_a_bounded_queue() {
+    for (pushers, poppers) in SHAPES {
+        for capacity in [1, 3, 64] {
+            check_delivery(&Bounded::new(capacity), pushers, poppers, rounds(4_000) / pushers);
+        }
+    }
+}
+
+/// A queue that stays nearly empty, so that pops draw slots before pushes do, and blocks are used again at once.
+#[test]
+fn a_queue_that_is_always_nearly_empty() {
+    let queue = Queue::new();
+    let (threads, each) = (4, rounds(30_000));
+    let sums: Vec<(usize, usize)> = thread::scope(|scope| {
+        let work = |thread: usize| {
+            let queue = &queue;
+            move || {
+                let mut got = (0, 0);
+                for number in 0..each {
+                    queue.push(Box::new(thread * each + number));
+                    // Our own push has returned and every other thread pops at most what it pushed, so it cannot be empty.
+                    let item = *queue.pop().expect("at least as many pushes as pops");
+                    got = (got.0 + 1, got.1 + item);
+                }
+                got
+            }
+        };
+        let all: Vec<_> = (0..threads).map(|thread| scope.spawn(work(thread))).collect();
+        all.into_iter().map(|thread| thread.join().expect("a pop that finds something")).collect()
+    });
+    let count = threads * each;
+    assert_eq!(sums.iter().map(|sum| sum.0).sum::<usize>(), count);
+    assert_eq!(sums.iter().map(|sum| sum.1).sum::<usize>(), count * (count - 1) / 2);
+    assert!(queue.is_empty());
+}
+
+/// A queue is dropped with items in it, after threads have left it in any state.
+#[test]
+fn dropped_after_a_race() {
+    for round in 0..rounds(200) {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let queue = Queue::new();
+        thread::scope(|scope| {
+            for pusher in 0..2 {
+                let (queue, alive) = (&queue, &alive);
+                scope.spawn(move || {
+                    for number in 0..500 + 13 * (round % 100) {
+                        alive.fetch_add(1, SeqCst);
+                        queue.push(Item { pusher, number, alive: Arc::clone(alive) });
+                    }
+                });
+                scope.spawn(move || (0..300 + 7 * (round % 100)).for_each(|_| drop(queue.pop())));
+            }
+        });
+        assert_eq!(alive.load(SeqCst), queue.len());
+        drop(queue);
+        assert_eq!(alive.load(SeqCst), 0);
+    }
+}
+
+/// Three threads do a few things at once, which are recorded; the queue has been brought near the end of a block before.
+fn history(queue: &impl Fifo<u32>, seed: u32) -> Vec<Event> {
+    let clock = AtomicUsize::new(0);
+    let start = Barrier::new(3);
+    thread::scope(|scope| {
+        let work = |thread: u32| {
+            let (clock, start) = (&clock, &start);
+            move || {
+                start.wait();
+                let pushes = |step: u32| (seed.wrapping_mul(2_654_435_761) >> (thread * 6 + step)) & 1 == 0;
+                let deed = |step| match pushes(step) {
+                    true => queue.push(thread * 10 + step).map_or(Deed::Full, |()| Deed::Push(thread * 10 + step)),
+                    false => Deed::Pop(queue.pop()),
+                };
+                (0..5).map(|step| record(clock, || deed(step))).collect::<Vec<_>>()
+            }
+        };
+        let all: Vec<_> = (0..3).map(|thread| scope.spawn(work(thread))).collect();
+        all.into_iter().flat_map(|thread| thread.join().expect("no panic inside")).collect()
+    })
+}
+
+#[test]
+fn what_threads_see_is_what_a_queue_does() {
+    let queue = Queue::new();
+    for seed in 0..u32::try_from(rounds(3_000)).expect("a small number") {
+        let events = history(&queue, seed);
+        assert!(is_linearizable(&events, queue.capacity()), "{events:?}");
+        queue.drain().for_each(drop);
+    }
+}
+
+#[test]
+fn what_threads_see_is_what_a_bounded_queue_does() {
+    for seed in 0..u32::try_from(rounds(1_500)).expect("a small number") {
+        let queue = Bounded::new(1 + seed as usize % 3);
+        let events = history(&queue, seed);
+        assert!(is_linearizable(&events, queue.capacity()), "{events:?}");
+    }
+}
+
+#[test]
+fn memory_per_item_and_after_a_burst() {
+    let before = memory::in_use();
+    let queue = Queue::new();
+    let count: u32 = if cfg!(miri) { 5_000 } else { 1_000_000 };
+    (0..u64::from(count)).for_each(|number| queue.push(number));
+    let full = memory::in_use() - before;
+    if !cfg!(miri) {
+        assert!(full as f64 <= 9.3 * f64::from(count), "{full} bytes for {count} items");
+    }
+    assert!(queue.drain().eq(0..u64::from(count)));
+    let drained = memory::in_use() - before;
+    assert!(drained <= 2 * 8192, "{drained} bytes are kept");
+    drop(queue);
+    assert_eq!(memory::in_use(), before);
+}
+
+/// Without memory for another block the item comes back, as often as it is tried, and then things go on.
+#[test]
+fn an_item_comes_back_when_memory_is_short() {
+    let queue = Queue::new();
+    let mut count = 0_u64;
+    memory::while_short(|| {
+        while queue.try_push(count).is_ok() {
+            count += 1;
+        }
+        for _ in 0..1000 {
+            assert_eq!(queue.try_push(count), Err(count));
+        }
+    });
+    assert!((100..10_000).contains(&count), "a block holds {count}");
+    assert_eq!(queue.len(), usize::try_from(count).expect("a small number"));
+    queue.push(count);
+    assert!(queue.drain().eq(0..=count));
+    // Nothing of it is left over: both kinds of push work once the block is used up.
+    (0..3 * count).for_each(|number| queue.push(number));
+    assert!(queue.drain().eq(0..3 * count));
+}
