@@ -24,6 +24,8 @@ pub(super) fn rivals() -> Vec<Rival> {
             "keeps nothing: what making, checking and own work cost",
         ),
         Rival::reference::<Limit<_>, Limit<_>, Limit<_>>("limit", "one fetch-add for each operation, on two words"),
+        rival!(Rival, "toolbox", Ours, "toolbox::queue::Queue: packed blocks, unbounded"),
+        rival!(Rival, "toolbox-bounded", OursBounded, "toolbox::queue::Bounded: a ring, bounded"),
         rival!(Rival, "segqueue", SegQueue, "crossbeam SegQueue: linked blocks, unbounded"),
         rival!(Rival, "arrayqueue", ArrayQueue, "crossbeam ArrayQueue: a ring, bounded"),
         rival!(Rival, "concurrent-queue", ConcurrentQueue, "concurrent-queue: linked blocks, unbounded"),
@@ -37,6 +39,39 @@ pub(super) fn rivals() -> Vec<Rival> {
         rival!(Broken, "broken-reordered", Reordering, "lets one item in 100 overtake another"),
         rival!(Broken, "broken-leaked", Leaking, "does not drop what is inside"),
     ]
+}
+
+type Ours<T> = toolbox::queue::Queue<T>;
+
+impl<T: Send> Bag<T> for Ours<T> {
+    fn new(_: usize) -> Self {
+        Self::new()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        Ours::push(self, item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        Ours::pop(self)
+    }
+}
+
+type OursBounded<T> = toolbox::queue::Bounded<T>;
+
+impl<T: Send> Bag<T> for OursBounded<T> {
+    fn new(capacity: usize) -> Self {
+        Self::new(capacity.max(1))
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.try_push(item)
+    }
+
+    fn pop(&self) -> Option<T> {
+        OursBounded::pop(self)
+    }
 }
 
 type SegQueue<T> = crossbeam_queue::SegQueue<T>;
