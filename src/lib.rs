@@ -10,7 +10,7 @@
 //!   extents, mounts; each call is a safe function that returns an owned value or the error number.
 //! - [`fragment`] (feature `fragment`): which files lie in pieces. Folds extents into fragments, walks trees in
 //!   parallel, reads whole file systems at metadata speed, and keeps a ranking in bounded memory.
-//! - [`bench`] (feature `bench`): measures what several threads do to one structure, beside others, so that the figures
+//! - [`mod@bench`] (feature `bench`): measures what several threads do to one structure, beside others, so that the figures
 //!   hold: interleaved rounds, workers that own the clock, a check that what came out is what went in.
 //! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
 //!   for, and small leaves.
