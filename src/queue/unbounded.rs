@@ -21,7 +21,7 @@
 //! use until it is done, and how many visitors there were is the index that the word had when it was moved on. The
 //! pop that moves `head` on puts the block on a list of retired ones, and looks through that list for blocks that nobody
 //! uses; one is kept to be used again, the others are freed. A thread that is stopped inside an operation keeps one block
-//! from that, and no other.
+//! from that, and no other; one that is stopped while it looks through the list keeps those that were in it.
 //!
 //! # Empty or not
 //!
@@ -116,7 +116,9 @@ impl<T> Place<T> {
 ///
 /// Memory: a block of about 8 KiB when empty, and one more that is kept for reuse. An item of eight bytes takes 9.3;
 /// smaller ones take 8 / 7 bytes more than their size. Large items make large blocks (at least 28 items). A thread that
-/// is stopped inside an operation keeps at most one block from being used again.
+/// is stopped inside an operation keeps at most one block from being used again, and one that is stopped while it looks
+/// through the retired blocks, which a pop does once in several hundred, those that were retired by then. A block at an
+/// address of more than 48 bits, which Linux gives only on request, counts as memory that is short.
 ///
 /// A queue may be dropped in any state and drops the items in it. Nothing of `T` runs inside an operation, so a panic
 /// cannot leave the queue in disorder.
@@ -271,7 +273,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether there was no item at some instant during the call.
+    /// Whether there was no item at some instant during the call. `true` is exact; `false` may also mean that a push has
+    /// been begun whose item is not there yet.
     pub fn is_empty(&self) -> bool {
         loop {
             // Pairs with the addition in `fresh`. A block that comes into use again after `head` was read adds to it first.
