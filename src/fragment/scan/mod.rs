@@ -12,8 +12,12 @@
 //! What it refuses to do: open anything but regular files and directories, follow symbolic links unasked, enter file
 //! systems that have no extents (`/proc` on the way, a network mount), or count a file with several names twice.
 
+mod file;
+mod job;
 mod queue;
 pub(super) mod remote;
+mod shared;
+mod slot;
 mod watch;
 mod worker;
 

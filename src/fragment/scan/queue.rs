@@ -3,7 +3,7 @@
 //! A lock is enough: a worker takes it twice for each directory, which is a thousandth of the time that reading the
 //! directory takes. Last in, first out keeps the stack as short as the tree is deep.
 
-use super::worker::Job;
+use super::job::Job;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

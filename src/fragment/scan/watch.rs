@@ -8,8 +8,11 @@
 
 use super::super::cost::Media;
 use super::super::failure::{Cause, Failure, Failures};
+use super::job::{Job, Roots};
 use super::queue::Queue;
-use super::worker::{Job, Roots, Shared, Slot, Worker};
+use super::shared::Shared;
+use super::slot::Slot;
+use super::worker::Worker;
 use super::{Collect, Counts, Options, Outcome, Tick};
 use crate::sys::usage::{self, Usage};
 use std::collections::HashMap;
