@@ -63,7 +63,7 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "MEMORY",
         &[
-            "The ranking holds the files that it lists and nothing else, so that memory does not grow with the number of files. These do: a file of several names takes 24 bytes until the last of them was met; -L, --files0-from and overlapping paths take 24 bytes for every file, to count each once; --by dir takes about 150 bytes and the path of every directory; --all takes about 200 bytes and the path of every file. -i keeps 200 files for each of the six sort keys in every worker: 2.4 MiB with eight workers and paths of 100 bytes, however many files there are.",
+            "The ranking holds the files that it lists and nothing else, so that memory does not grow with the number of files. These do: a file of several names takes 30 to 60 bytes until the last of them was met; -L, --files0-from and overlapping paths take 30 to 60 bytes for every file, to count each once; --by dir takes about 150 bytes and the path of every directory; --all takes about 200 bytes and the path of every file. -i keeps 200 files for each of the six sort keys in every worker: 2.4 MiB with eight workers and paths of 100 bytes, however many files there are.",
         ],
     ),
     (

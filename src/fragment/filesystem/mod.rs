@@ -34,6 +34,7 @@ use super::failure::{Cause, Failures};
 use super::fold::Layout;
 use super::measure::{FileReport, Measurer};
 use super::ranking::{HISTOGRAM_BUCKETS, Key, Totals};
+use super::scan::join;
 use super::volume::{Kind, Volume, Volumes};
 use crate::sys::directory;
 use crate::sys::metadata::{self, Device, Metadata};
@@ -379,7 +380,7 @@ impl<'scan> Target<'scan> {
 
     /// The path of `below`, relative to the mount, if what is seen there is this file.
     fn path_of(&self, inode: u64, below: &[u8]) -> Option<PathBuf> {
-        let path = names::join(self.path.as_os_str().as_bytes(), below);
+        let path = join(self.path.as_os_str().as_bytes(), below);
         let found = metadata::of_path(&path, false).ok()?;
         let is_it = (found.device, found.inode) == (self.device(), inode);
         is_it.then(|| PathBuf::from(OsStr::from_bytes(&path)))
@@ -397,7 +398,7 @@ impl<'scan> Target<'scan> {
     fn mounts_below(&self) -> HashSet<Box<[u8]>> {
         let below = |mount: &crate::sys::mounts::Mount| {
             let below = mount.point.strip_prefix(&self.real).ok().filter(|below| !below.as_os_str().is_empty())?;
-            Some(names::join(self.path.as_os_str().as_bytes(), below.as_os_str().as_bytes()))
+            Some(join(self.path.as_os_str().as_bytes(), below.as_os_str().as_bytes()).into_boxed_slice())
         };
         self.volumes.mounts().iter().filter_map(below).collect()
     }

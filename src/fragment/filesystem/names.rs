@@ -10,6 +10,7 @@
 //! is found is checked by `stat`. A file that is not found has no name below the mount: it lies under another mount,
 //! outside the part of the file system that is mounted here, or has been removed meanwhile.
 
+use super::super::scan::join;
 use super::super::volume;
 use super::crew::{self, Watch};
 use super::tally::{File, Ranked};
@@ -148,8 +149,8 @@ impl Walk<'_> {
         match kind {
             Kind::Directory => {
                 let path = join(directory, entry.name.to_bytes());
-                if !self.mounts.contains(&path) {
-                    below.push(path);
+                if !self.mounts.contains(path.as_slice()) {
+                    below.push(path.into_boxed_slice());
                 }
             }
             Kind::File if self.inodes.binary_search(&entry.inode).is_ok() => self.matches(descriptor, directory, entry),
@@ -176,10 +177,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// `directory/name`.
-pub(super) fn join(directory: &[u8], name: &[u8]) -> Box<[u8]> {
-    let slash: &[u8] = if directory.ends_with(b"/") { b"" } else { b"/" };
-    [directory, slash, name].concat().into()
 }
