@@ -281,6 +281,25 @@ fn the_first_interrupt_prints_what_there_is() {
     }
 }
 
+/// `timeout` signals its child, and then the process group that the child is in.
+#[test]
+fn a_signal_that_comes_twice_at_once_counts_once() {
+    use rustix::process::Signal;
+    let Some(session) = Session::new() else { return };
+    for _ in 0..10 {
+        let mut child = session.start(&["fragtop", "--files0-from", "-"]);
+        let mut list = child.stdin.take().unwrap();
+        list.write_all(b"two\0").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        interrupt(&child, Signal::TERM);
+        interrupt(&child, Signal::TERM);
+        interrupt(&child, Signal::INT);
+        let (out, _, code) = ended(child, Duration::from_secs(5));
+        assert!(code == Some(130) && out.contains("partial: interrupted"), "{code:?} {out}");
+        drop(list);
+    }
+}
+
 /// Nobody reads the answer, so that the first interrupt cannot get it to its end.
 #[test]
 fn the_second_interrupt_ends_it_at_once() {
