@@ -217,7 +217,13 @@ pub(crate) struct Bench {
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Benchmark {
-    Queue(Box<BenchQueue>),
+    /// Measure queues: first in, first out
+    #[command(before_long_help = BENCH_QUEUE_EXAMPLES)]
+    Queue(Box<BenchBag>),
+
+    /// Measure stacks: last in, first out
+    #[command(before_long_help = BENCH_STACK_EXAMPLES)]
+    Stack(Box<BenchBag>),
 
     /// List what can be measured, and the rivals
     List {
@@ -235,22 +241,20 @@ Examples:
   toolbox bench queue --save today.json
   toolbox bench queue --compare today.json --fail-over 10";
 
-/// Measure queues
+const BENCH_STACK_EXAMPLES: &str = "\
+Examples:
+  toolbox bench stack                              one thread, and pairs
+  toolbox bench stack --workload all --threads 2   every load
+  toolbox bench stack --with mutex-vec,mutex-linkedlist
+  toolbox bench stack --save today.json";
+
+/// Measure queues or stacks
 ///
 /// Every rival moves items between threads under several loads. The unit is a pair: one item put in and taken out. Before
 /// anything is timed each rival is checked item by item, and each timed run is checked as well; a wrong answer has no
 /// speed, and ends with exit code 1.
 #[derive(Args, Debug)]
-#[command(before_long_help = BENCH_QUEUE_EXAMPLES)]
-pub(crate) struct BenchQueue {
-    /// Only these (toolbox bench list)
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    pub(crate) with: Vec<String>,
-
-    /// Compare with this one [default: segqueue]
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
-    pub(crate) baseline: Option<String>,
-
+pub(crate) struct BenchBag {
     /// What the threads do, or all
     ///
     /// pairs: everyone puts one in and takes one out, with 50 to 150 ns of own work in between; the load to judge by. bare:
@@ -260,19 +264,34 @@ pub(crate) struct BenchQueue {
     #[arg(long, value_name = "LOAD,...", value_delimiter = ',', value_parser = parse_workload, default_value = "loop,pairs")]
     pub(crate) workload: Vec<Option<Workload>>,
 
-    /// With so many threads, where the load leaves it open
-    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256), default_values_t = [1, 2, 4, 8])]
-    pub(crate) threads: Vec<u16>,
-
     /// What the items are
     #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_enum, default_values_t = [Carried::Word], hide_short_help = true)]
     pub(crate) payload: Vec<Carried>,
 
-    /// How long a sample takes (20ms, 1s), where the load has no number of items of its own
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+}
+
+/// How it is measured; the same for every bench.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Measuring {
+    /// Only these (toolbox bench list)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+
+    /// Compare with this one [default: what bench list marks x = 1]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(crate) baseline: Option<String>,
+
+    /// With so many threads, where the load leaves it open
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256), default_values_t = [1, 2, 4, 8])]
+    pub(crate) threads: Vec<u16>,
+
+    /// How long a sample takes (20ms, 1s), where the load has no number of units of its own
     #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with = "ops", hide_short_help = true)]
     pub(crate) duration: Option<Duration>,
 
-    /// How many pairs each thread does in a sample
+    /// How many units, such as pairs, each thread does in a sample
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000), hide_short_help = true)]
     pub(crate) ops: Option<u64>,
 

@@ -61,7 +61,7 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
         let mut chapters = vec![];
         match name.as_str() {
             "toolbox-fragtop" => chapters.extend(fragtop::CHAPTERS),
-            "toolbox-bench-queue" => chapters.extend(bench::CHAPTERS),
+            "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
             _ => {}
         }
         chapters.push(EXIT_STATUS);

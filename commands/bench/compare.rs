@@ -5,7 +5,6 @@
 //! the whole interval lies beyond it.
 
 use super::report::{CaseReport, Report};
-use super::workload::Case;
 use crate::exit::hinted;
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -23,25 +22,28 @@ pub(super) struct Saved {
 /// A rival in a case, then and now.
 #[derive(Debug)]
 pub(super) struct Change {
-    pub(super) case: Case,
+    /// In which case, in words.
+    pub(super) title: String,
+    /// And for a program.
+    pub(super) key: Vec<(&'static str, Value)>,
     pub(super) name: &'static str,
     /// The time now, in times then.
     pub(super) ratio: Ratio,
 }
 
 impl Saved {
-    /// Reads what was saved.
+    /// Reads what `bench` saved.
     ///
     /// # Errors
     /// When it cannot be read, or is something else.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Path, bench: &str) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| format!("--compare: cannot read {}", path.display()))?;
-        let is_ours = |document: &Value| document["schema"] == SCHEMA && document["bench"] == "queue";
+        let is_ours = |document: &Value| document["schema"] == SCHEMA && document["bench"] == bench;
         match serde_json::from_slice(&text).ok().filter(is_ours) {
             Some(document) => Ok(Self { document }),
             None => Err(hinted(
-                format!("--compare: {} is not what --save writes", path.display()),
-                format!("toolbox bench queue --save {}", path.display()),
+                format!("--compare: {} is not what bench {bench} --save writes", path.display()),
+                format!("toolbox bench {bench} --save {}", path.display()),
             )),
         }
     }
@@ -54,16 +56,16 @@ impl Saved {
 
     /// What changed, for everything that both runs have.
     pub(super) fn changes(&self, cases: &[CaseReport]) -> Vec<Change> {
-        let rows = cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case.case, row)));
-        let change = |(case, row): (Case, &super::report::Row)| {
-            let ratio = independent_ratio(&row.samples_ns, &self.samples(case, row.name)?)?;
-            Some(Change { case, name: row.name, ratio })
+        let rows = cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case, row)));
+        let change = |(case, row): (&CaseReport, &super::report::Row)| {
+            let ratio = independent_ratio(&row.samples_ns, &self.samples(&case.key, row.name)?)?;
+            Some(Change { title: case.title.clone(), key: case.key.clone(), name: row.name, ratio })
         };
         rows.filter_map(change).collect()
     }
 
-    fn samples(&self, case: Case, name: &str) -> Option<Vec<f64>> {
-        let is_it = |saved: &&Value| key(case).iter().all(|(field, value)| saved[*field] == *value);
+    fn samples(&self, key: &[(&'static str, Value)], name: &str) -> Option<Vec<f64>> {
+        let is_it = |saved: &&Value| key.iter().all(|(field, value)| saved[*field] == *value);
         let saved = self.document["cases"].as_array()?.iter().find(is_it)?;
         let row = saved["results"].as_array()?.iter().find(|row| row["name"] == name)?;
         let samples = row["samples_ns"].as_array()?.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>()?;
@@ -76,17 +78,6 @@ impl Change {
     pub(super) fn is_over(&self, percent: f64) -> bool {
         self.ratio.interval.is_some_and(|range| range.low > 1.0 + percent / 100.0)
     }
-}
-
-/// What makes a case the same as another, under the names that JSON has for it.
-pub(super) fn key(case: Case) -> [(&'static str, Value); 4] {
-    let payload = case.payload.name();
-    [
-        ("workload", case.workload.name().into()),
-        ("threads", case.threads.into()),
-        ("producers", (case.producers > 0).then_some(case.producers).into()),
-        ("payload", payload.into()),
-    ]
 }
 
 /// Puts `text` in place of what is at `path`, at once: whoever reads it meanwhile sees the one or the other.
@@ -104,11 +95,13 @@ pub(super) fn save(path: &Path, text: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Carried, Workload};
     use serde_json::json;
     use toolbox::bench::stats::Summary;
 
-    const CASE: Case = Case { workload: Workload::Split, threads: 3, producers: 1, payload: Carried::Word };
+    fn key(threads: usize, producers: usize, payload: &str) -> Vec<(&'static str, Value)> {
+        let numbers = [("threads", threads.into()), ("producers", producers.into())];
+        [("workload", "split".into())].into_iter().chain(numbers).chain([("payload", payload.into())]).collect()
+    }
 
     fn series(nanoseconds: f64) -> Vec<f64> {
         (0..9).map(|index| nanoseconds * (1.0 + f64::from(index) / 100.0)).collect()
@@ -120,44 +113,55 @@ mod tests {
         Saved { document: json!({ "cases": [case] }) }
     }
 
-    fn now(case: Case, name: &'static str, nanoseconds: f64) -> CaseReport {
+    fn now(key: Vec<(&'static str, Value)>, name: &'static str, nanoseconds: f64) -> CaseReport {
         let samples_ns = series(nanoseconds);
         let row = super::super::report::Row {
             name,
             standing: super::super::report::Standing::Leader,
-            pair_ns: Summary::of(&samples_ns).unwrap(),
+            unit_ns: Summary::of(&samples_ns).unwrap(),
             ratio: None,
             ahead: None,
             limit_share: None,
             processor_ns: None,
             foreign: None,
             fairness: None,
+            fairness_to_mean: None,
+            longest_ns: None,
             p50_ns: None,
             p99_ns: None,
             p9999_ns: None,
             max_ns: None,
+            own: vec![],
             samples_ns,
         };
-        CaseReport { case, rows: vec![row], harness_ns: None, limit_ns: None, link_ns: None, dropped: 0, taken: 9 }
+        let title = "split 1:2, 8 B".to_owned();
+        CaseReport {
+            title,
+            key,
+            rows: vec![row],
+            harness_ns: None,
+            limit_ns: None,
+            link_ns: None,
+            dropped: 0,
+            taken: 9,
+        }
     }
 
     #[test]
     fn a_change_is_what_the_samples_show() {
         let saved = saved();
-        let changes = saved.changes(&[now(CASE, "flume", 130.0)]);
+        let changes = saved.changes(&[now(key(3, 1, "8 B"), "flume", 130.0)]);
         assert_eq!((changes.len(), changes[0].name), (1, "flume"));
         assert!(changes[0].ratio.is_difference() && changes[0].is_over(10.0) && !changes[0].is_over(30.0));
-        assert!(!saved.changes(&[now(CASE, "flume", 100.0)])[0].ratio.is_difference());
-        assert!(!saved.changes(&[now(CASE, "flume", 70.0)])[0].is_over(0.0));
+        assert!(!saved.changes(&[now(key(3, 1, "8 B"), "flume", 100.0)])[0].ratio.is_difference());
+        assert!(!saved.changes(&[now(key(3, 1, "8 B"), "flume", 70.0)])[0].is_over(0.0));
     }
 
     #[test]
     fn only_the_same_is_compared() {
         let saved = saved();
-        assert!(saved.changes(&[now(CASE, "kanal", 130.0)]).is_empty());
-        for other in
-            [Case { producers: 2, ..CASE }, Case { payload: Carried::Line, ..CASE }, Case { threads: 4, ..CASE }]
-        {
+        assert!(saved.changes(&[now(key(3, 1, "8 B"), "kanal", 130.0)]).is_empty());
+        for other in [key(3, 2, "8 B"), key(3, 1, "64 B"), key(4, 1, "8 B")] {
             assert!(saved.changes(&[now(other, "flume", 130.0)]).is_empty());
         }
     }

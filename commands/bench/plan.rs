@@ -1,12 +1,10 @@
-//! From options to cases: which loads, with how many threads, with what going through; and who takes part.
+//! From the options that every bench has to a plan: for how long, how many rounds, on which processors, and who takes part.
 
-use super::bag::{Rival, Role};
-use super::queue;
-use super::workload::{Case, Setup, Work};
-use crate::cli::{BenchQueue, Workload};
+use super::load::{Setup, Work};
+use super::subject::{Bench, Case, Role};
+use crate::cli::Measuring;
 use crate::exit::hinted;
 use anyhow::Result;
-use clap::ValueEnum;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use toolbox::bench::host::Host;
 use toolbox::bench::rounds;
@@ -18,114 +16,80 @@ const QUICK_DURATION: Duration = Duration::from_millis(10);
 const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 9;
 
-/// What is going to be measured.
-pub(super) struct Plan {
-    pub(super) rivals: Vec<Rival>,
-    /// The place of the one that others are compared with, among `rivals`.
-    pub(super) baseline: usize,
-    pub(super) cases: Vec<Case>,
-    pub(super) setup: Setup,
-    pub(super) rounds: rounds::Plan,
+/// What the loads are told.
+///
+/// # Errors
+/// A processor that cannot be used.
+pub(super) fn setup(options: &Measuring, host: &Host) -> Result<Setup> {
+    if let Some(processor) = options.pin.iter().find(|number| !host.allowed.contains(number)) {
+        let message = format!("--pin: this process may not run on processor {processor}");
+        return Err(hinted(message, format!("it may on {}", list(&host.allowed))));
+    }
+    let duration = duration(options);
+    Ok(Setup { duration, operations: options.ops, pins: options.pin.clone(), work: Work::calibrate() })
 }
 
-impl Plan {
+/// How long a sample takes, where the load has no number of units of its own.
+pub(super) fn duration(options: &Measuring) -> Duration {
+    options.duration.unwrap_or(if options.quick { QUICK_DURATION } else { DURATION })
+}
+
+/// How many rounds, and which processors lie between the threads.
+pub(super) fn rounds(options: &Measuring, host: &Host) -> rounds::Plan {
+    let rounds = options.rounds.map_or(if options.quick { QUICK_ROUNDS } else { ROUNDS }, usize::from);
+    let ends = if options.pin.len() > 1 { &options.pin } else { &host.allowed };
+    let link = ends.first().copied().zip(ends.get(1).copied()).filter(|(one, other)| one != other);
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
+    rounds::Plan { rounds, latency_rounds: (rounds / 5).max(1), link, seed }
+}
+
+/// Who takes part, by their places among the entries.
+#[derive(Debug)]
+pub(super) struct Cast {
+    /// The references, and those that were named or all rivals.
+    pub(super) members: Vec<usize>,
+    /// The one that the others are compared with.
+    pub(super) baseline: &'static str,
+}
+
+impl Cast {
     /// # Errors
-    /// A name that is not in the list, a processor that cannot be used, a load that no number of threads fits.
-    pub(super) fn new(arguments: &BenchQueue, host: &Host) -> Result<Self> {
-        let rivals = rivals(arguments)?;
-        let baseline = baseline(arguments, &rivals)?;
-        let cases = cases(arguments);
-        if cases.is_empty() {
-            return Err(hinted(
-                "none of these loads can be done by so many threads",
-                "split takes --threads 2 or more",
-            ));
-        }
-        if let Some(processor) = arguments.pin.iter().find(|number| !host.allowed.contains(number)) {
-            let message = format!("--pin: this process may not run on processor {processor}");
-            return Err(hinted(message, format!("it may on {}", list(&host.allowed))));
-        }
-        let duration = arguments.duration.unwrap_or(if arguments.quick { QUICK_DURATION } else { DURATION });
-        let rounds = arguments.rounds.map_or(if arguments.quick { QUICK_ROUNDS } else { ROUNDS }, usize::from);
-        let setup = Setup { duration, operations: arguments.ops, pins: arguments.pin.clone(), work: Work::calibrate() };
-        let ends = if arguments.pin.len() > 1 { &arguments.pin } else { &host.allowed };
-        let link = ends.first().copied().zip(ends.get(1).copied()).filter(|(one, other)| one != other);
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
-        let rounds = rounds::Plan { rounds, latency_rounds: (rounds / 5).max(1), link, seed };
-        Ok(Self { rivals, baseline, cases, setup, rounds })
-    }
-
-    /// How long it will take, roughly.
-    pub(super) fn estimate(&self) -> Duration {
-        let rounds = 1 + self.rounds.rounds + self.rounds.latency_rounds;
-        let subjects = |case: &Case| {
-            let takes_part = |rival: &&Rival| rival.role != Role::Reference || case.has_references();
-            self.rivals.iter().filter(takes_part).count()
-        };
-        let case = |case: &Case| case.estimate(&self.setup) * (rounds * subjects(case)) as u32;
-        self.cases.iter().map(case).sum()
-    }
-}
-
-/// The references, and those that were named or all rivals.
-fn rivals(arguments: &BenchQueue) -> Result<Vec<Rival>> {
-    let all = queue::rivals();
-    for name in &arguments.with {
-        if !all.iter().any(|rival| rival.name == name && rival.role != Role::Reference) {
-            return Err(hinted(format!("--with: there is no queue called '{name}'"), "toolbox bench list"));
-        }
-    }
-    let takes_part = |rival: &Rival| match rival.role {
-        Role::Reference => true,
-        Role::Rival => arguments.with.is_empty() || arguments.with.iter().any(|name| name == rival.name),
-        Role::Broken => arguments.with.iter().any(|name| name == rival.name),
-    };
-    Ok(all.into_iter().filter(takes_part).collect())
-}
-
-fn baseline(arguments: &BenchQueue, rivals: &[Rival]) -> Result<usize> {
-    let place = |name: &str| rivals.iter().position(|rival| rival.name == name && rival.role != Role::Reference);
-    match &arguments.baseline {
-        Some(name) => {
-            place(name).ok_or_else(|| hinted(format!("--baseline: '{name}' does not take part"), "toolbox bench list"))
-        }
-        None => {
-            let first = || rivals.iter().position(|rival| rival.role != Role::Reference);
-            Ok(place(queue::BASELINE).or_else(first).expect("somebody takes part, since every name was found"))
-        }
-    }
-}
-
-fn cases(arguments: &BenchQueue) -> Vec<Case> {
-    let mut cases: Vec<Case> = Vec::new();
-    for &load in &arguments.workload {
-        let loads = load.map_or_else(|| Workload::value_variants().to_vec(), |load| vec![load]);
-        for workload in loads {
-            for &threads in &arguments.threads {
-                for (threads, producers) in shapes(workload, threads.into()) {
-                    let with = |&payload| Case { workload, threads, producers, payload };
-                    cases.extend(arguments.payload.iter().map(with));
-                }
+    /// A name that is not in the list, or does not take part.
+    pub(super) fn new(options: &Measuring, bench: &Bench) -> Result<Self> {
+        let what = bench.kind.name;
+        let can_be_named = |role: Role| !role.is_reference();
+        for name in &options.with {
+            if !bench.entries.iter().any(|entry| entry.name == name && can_be_named(entry.role)) {
+                return Err(hinted(format!("--with: there is no {what} called '{name}'"), "toolbox bench list"));
             }
         }
+        let is_named = |name: &str| options.with.iter().any(|its| its == name);
+        let takes_part = |place: &usize| {
+            let entry = &bench.entries[*place];
+            match entry.role {
+                Role::Harness | Role::Limit => true,
+                Role::Rival => options.with.is_empty() || is_named(entry.name),
+                Role::Broken => is_named(entry.name),
+            }
+        };
+        let members: Vec<usize> = (0..bench.entries.len()).filter(takes_part).collect();
+        let named = members.iter().map(|place| &bench.entries[*place]).filter(|entry| can_be_named(entry.role));
+        let names: Vec<&'static str> = named.map(|entry| entry.name).collect();
+        let place = |name: &str| names.iter().copied().find(|its| *its == name);
+        let baseline = match &options.baseline {
+            Some(name) => place(name)
+                .ok_or_else(|| hinted(format!("--baseline: '{name}' does not take part"), "toolbox bench list"))?,
+            None => place(bench.kind.baseline)
+                .or_else(|| names.first().copied())
+                .expect("somebody takes part, since every name was found"),
+        };
+        Ok(Self { members, baseline })
     }
-    let mut once: Vec<Case> = Vec::new();
-    for case in cases {
-        if !once.contains(&case) {
-            once.push(case);
-        }
-    }
-    once
-}
 
-/// How many threads, and how many of them producers, where so many threads are asked for.
-fn shapes(workload: Workload, threads: usize) -> Vec<(usize, usize)> {
-    match workload {
-        Workload::Loop => vec![(1, 0)],
-        Workload::PingPong => vec![(2, 0)],
-        Workload::Split if threads < 2 => vec![],
-        Workload::Split => vec![(threads, 1), (threads, threads / 2), (threads, threads - 1)],
-        _ => vec![(threads, 0)],
+    /// How long `case` takes, roughly.
+    pub(super) fn estimate(&self, case: &Case, rounds: &rounds::Plan) -> Duration {
+        let subjects = case.subjects.iter().filter(|(place, _)| self.members.contains(place)).count();
+        case.estimate * ((1 + rounds.rounds + rounds.latency_rounds) * subjects) as u32
     }
 }
 
@@ -136,41 +100,35 @@ fn list(numbers: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Bench, Benchmark, Cli, Command};
+    use crate::bench::bag;
+    use crate::cli::{Benchmark, Cli, Command};
     use clap::Parser;
 
-    fn plan(line: &str) -> Result<Plan> {
+    /// The bench of a command line of `bench queue`, who takes part, and the rounds.
+    fn plan(line: &str) -> Result<(Bench, Cast, rounds::Plan)> {
         let words = ["toolbox", "bench", "queue"].into_iter().chain(line.split_whitespace());
-        let Command::Bench(Bench { what: Benchmark::Queue(arguments) }) = Cli::parse_from(words).command else {
+        let Command::Bench(crate::cli::Bench { what: Benchmark::Queue(arguments) }) = Cli::parse_from(words).command
+        else {
             panic!("this is a command line of bench queue")
         };
-        Plan::new(&arguments, &Host { allowed: vec![0, 3], ..Host::default() })
-    }
-
-    fn shown(line: &str) -> Vec<String> {
-        plan(line).unwrap().cases.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn loads_become_cases() {
-        let expected = ["loop, 1 thread, 8 B", "pairs, 1 thread, 8 B", "pairs, 2 threads, 8 B"];
-        assert_eq!(shown("--threads 1,2"), expected);
-        let splits = ["split 1:1, 8 B", "split 1:3, 8 B", "split 2:2, 8 B", "split 3:1, 8 B"];
-        assert_eq!(shown("--workload split --threads 1,2,4"), splits);
-        assert_eq!(
-            shown("--workload loop --payload 8,64,boxed"),
-            ["8 B", "64 B", "boxed"].map(|p| format!("loop, 1 thread, {p}"))
-        );
-        assert_eq!(shown("--workload all,pairs --threads 2").len(), Workload::value_variants().len());
+        let host = Host { allowed: vec![0, 3], ..Host::default() };
+        let bench =
+            bag::bench(bag::queue::KIND, bag::queue::rivals(), &arguments, &setup(&arguments.measuring, &host)?)?;
+        let cast = Cast::new(&arguments.measuring, &bench)?;
+        Ok((bench, cast, rounds(&arguments.measuring, &host)))
     }
 
     #[test]
     fn names_choose_who_takes_part() {
-        let names = |line| plan(line).unwrap().rivals.iter().map(|rival| rival.name).collect::<Vec<_>>();
+        let names = |line| {
+            let (bench, cast, _) = plan(line).unwrap();
+            cast.members.iter().map(|place| bench.entries[*place].name).collect::<Vec<_>>()
+        };
         assert_eq!(names("--with flume,broken-lost"), ["harness", "limit", "flume", "broken-lost"]);
         assert!(!names("").iter().any(|name| name.starts_with("broken")));
-        let plan = plan("--with kanal,flume --baseline kanal").unwrap();
-        assert_eq!(plan.rivals[plan.baseline].name, "kanal");
+        let baseline = |line| plan(line).unwrap().1.baseline;
+        assert_eq!(baseline("--with kanal,flume --baseline kanal"), "kanal");
+        assert_eq!((baseline(""), baseline("--with kanal,flume")), ("segqueue", "flume"));
     }
 
     #[test]
@@ -179,13 +137,14 @@ mod tests {
         {
             assert!(plan(line).is_err(), "{line}");
         }
-        assert!(plan("--pin 3,0").unwrap().rounds.link == Some((3, 0)));
+        assert!(plan("--pin 3,0").unwrap().2.link == Some((3, 0)));
     }
 
     #[test]
     fn the_time_it_takes_is_known_before() {
-        let plan = plan("--with flume --workload pairs --threads 2 --duration 10ms --rounds 10").unwrap();
+        let line = "--with flume --workload pairs --threads 2 --duration 10ms --rounds 10";
+        let (bench, cast, rounds) = plan(line).unwrap();
         // One to warm up, ten that count, two for latency; flume and two references.
-        assert_eq!(plan.estimate(), Duration::from_millis(13 * 3 * 10));
+        assert_eq!(cast.estimate(&bench.cases[0], &rounds), Duration::from_millis(13 * 3 * 10));
     }
 }

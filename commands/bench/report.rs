@@ -5,21 +5,23 @@
 //! has captured it for long stretches; the figure then says how fast a thread can use a structure that nobody else
 //! touches, and is shown but not ranked.
 
-use super::bag::{Rival, Role};
 use super::compare::Change;
-use super::workload::Case;
+use super::subject::{Case, Kind, Role};
 use crate::exit::Exit;
 use crate::ui::numbers::things;
+use serde_json::Value;
 use toolbox::bench::host::Host;
 use toolbox::bench::rounds::{self, Sample, Series};
-use toolbox::bench::stats::{Ratio, Summary, least_samples};
+use toolbox::bench::stats::{Interval, Ratio, Summary, least_samples};
 
-/// Less than this share of items crossing makes a figure not worth ranking.
+/// Less than this share of units crossing makes a figure not worth ranking.
 const LEAST_FOREIGN: f64 = 0.05;
 
 /// The answer, before it is rendered.
 #[derive(Debug)]
 pub(super) struct Report {
+    /// What was measured.
+    pub(super) kind: Kind,
     /// Where it was measured.
     pub(super) host: Host,
     /// How.
@@ -49,14 +51,23 @@ pub(super) struct Method {
     pub(super) seed: u64,
 }
 
+/// Who took part in a case.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Contestant {
+    pub(super) name: &'static str,
+    pub(super) role: Role,
+}
+
 /// One case.
 #[derive(Debug)]
 pub(super) struct CaseReport {
-    /// Which.
-    pub(super) case: Case,
+    /// Which, in words.
+    pub(super) title: String,
+    /// Which, for a program.
+    pub(super) key: Vec<(&'static str, Value)>,
     /// Fastest first; then those that are not ranked.
     pub(super) rows: Vec<Row>,
-    /// What a pair costs without any structure, and with the least that a shared one can do with.
+    /// What a unit costs without any structure, and with the least that a shared one can do with.
     pub(super) harness_ns: Option<f64>,
     pub(super) limit_ns: Option<f64>,
     /// One line from processor to processor.
@@ -71,8 +82,8 @@ pub(super) struct CaseReport {
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) standing: Standing,
-    /// Nanoseconds a pair.
-    pub(super) pair_ns: Summary,
+    /// Nanoseconds a unit.
+    pub(super) unit_ns: Summary,
     /// How many times faster than the baseline.
     pub(super) ratio: Option<Ratio>,
     /// How many times faster than the next of those that are ranked.
@@ -80,13 +91,25 @@ pub(super) struct Row {
     pub(super) limit_share: Option<f64>,
     pub(super) processor_ns: Option<f64>,
     pub(super) foreign: Option<f64>,
+    /// The least of a thread as a share of the most, and of the mean.
     pub(super) fairness: Option<f64>,
+    pub(super) fairness_to_mean: Option<f64>,
+    pub(super) longest_ns: Option<u64>,
     pub(super) p50_ns: Option<u64>,
     pub(super) p99_ns: Option<u64>,
     pub(super) p9999_ns: Option<u64>,
     pub(super) max_ns: Option<u64>,
+    /// What only this bench tells, in the order of its columns.
+    pub(super) own: Vec<Option<f64>>,
     /// Of each sample that counts.
     pub(super) samples_ns: Vec<f64>,
+}
+
+impl Row {
+    /// Where the true ratio lies, if the samples say.
+    pub(super) fn interval(&self) -> Option<Interval> {
+        self.ratio.and_then(|ratio| ratio.interval)
+    }
 }
 
 /// Where a rival stands.
@@ -125,35 +148,51 @@ impl Standing {
 }
 
 impl CaseReport {
-    /// Puts together what the rounds of a case have come to, for the rivals that took part in it.
-    pub(super) fn new(case: Case, rivals: &[&Rival], baseline: &str, report: &rounds::Report) -> Self {
-        let with: Vec<(&Rival, &Series)> = rivals.iter().copied().zip(&report.series).collect();
-        let of = |name: &str| with.iter().find(|(rival, _)| rival.name == name).map(|(_, series)| *series);
-        let reference = |name| of(name).and_then(Series::summary).map(|summary| summary.median);
-        let limit_ns = reference("limit");
-        let base = of(baseline).filter(|series| series.fault.is_none());
-        let compared = with.iter().filter(|(rival, _)| rival.role != Role::Reference);
-        let mut rows: Vec<(Row, &Series)> =
-            compared.filter_map(|(rival, series)| Some((row(rival, series, base, limit_ns)?, *series))).collect();
+    /// Puts together what the rounds of a case have come to, for those that took part in it.
+    pub(super) fn new(
+        case: &Case,
+        kind: &Kind,
+        contestants: &[Contestant],
+        baseline: &str,
+        report: &rounds::Report,
+    ) -> Self {
+        let with: Vec<(&Contestant, &Series)> = contestants.iter().zip(&report.series).collect();
+        let reference = |role| {
+            let found = with.iter().find(|(contestant, _)| contestant.role == role);
+            found.and_then(|(_, series)| series.summary()).map(|summary| summary.median)
+        };
+        let limit_ns = reference(Role::Limit);
+        let base = with.iter().find(|(contestant, _)| contestant.name == baseline).map(|(_, series)| *series);
+        let base = base.filter(|series| series.fault.is_none());
+        let compared = with.iter().filter(|(contestant, _)| !contestant.role.is_reference());
+        let row = |(contestant, series): &(&Contestant, &'_ Series)| row(contestant.name, kind, series, base, limit_ns);
+        let mut rows: Vec<(Row, &Series)> = compared.filter_map(|both| Some((row(both)?, both.1))).collect();
         rows.sort_by(|(one, _), (other, _)| {
-            let key = |row: &Row| (row.standing == Standing::Captured, row.pair_ns.median);
+            let key = |row: &Row| (row.standing == Standing::Captured, row.unit_ns.median);
             key(one).partial_cmp(&key(other)).expect("no time is NaN")
         });
         rank(&mut rows);
-        let rows = rows.into_iter().map(|(row, _)| row).collect();
-        let harness_ns = reference("harness");
-        Self { case, rows, harness_ns, limit_ns, link_ns: report.link_ns, dropped: report.dropped, taken: report.taken }
+        Self {
+            title: case.title.clone(),
+            key: case.key.clone(),
+            rows: rows.into_iter().map(|(row, _)| row).collect(),
+            harness_ns: reference(Role::Harness),
+            limit_ns,
+            link_ns: report.link_ns,
+            dropped: report.dropped,
+            taken: report.taken,
+        }
     }
 
     /// Who is best here, in words.
     pub(super) fn verdict(&self, baseline: &str) -> String {
-        let case = self.case;
+        let case = &self.title;
         let Some(leader) = self.rows.first().filter(|row| row.standing == Standing::Leader) else {
-            return format!("{case}: nothing to rank, since hardly any item crossed threads");
+            return format!("{case}: nothing to rank, since hardly anything crossed threads");
         };
         let level: Vec<_> =
             self.rows.iter().filter(|row| row.standing == Standing::Level).map(|row| row.name).collect();
-        if leader.pair_ns.interval.is_none() {
+        if leader.unit_ns.interval.is_none() {
             let least = least_samples();
             return format!("{case}: {} has the smallest median, but an interval takes {least} samples", leader.name);
         }
@@ -185,25 +224,28 @@ pub(super) fn times(ratio: &Ratio) -> String {
 }
 
 /// None where no sample counts.
-fn row(rival: &Rival, series: &Series, base: Option<&Series>, limit_ns: Option<f64>) -> Option<Row> {
-    let pair_ns = series.summary()?;
+fn row(name: &'static str, kind: &Kind, series: &Series, base: Option<&Series>, limit_ns: Option<f64>) -> Option<Row> {
+    let unit_ns = series.summary()?;
     let foreign = series.median(Sample::foreign_share);
     let is_captured = foreign.is_some_and(|share| share < LEAST_FOREIGN);
     let quantile = |share| series.latency.quantile(share);
     Some(Row {
-        name: rival.name,
+        name,
         standing: if is_captured { Standing::Captured } else { Standing::Behind },
-        pair_ns,
+        unit_ns,
         ratio: base.and_then(|base| series.speed_beside(base)),
         ahead: None,
-        limit_share: limit_ns.map(|limit| limit / pair_ns.median),
+        limit_share: limit_ns.map(|limit| limit / unit_ns.median),
         processor_ns: series.median(|sample| Some(sample.processor_ns())),
         foreign,
         fairness: series.median(Sample::fairness),
+        fairness_to_mean: series.median(Sample::fairness_to_mean),
+        longest_ns: series.longest().map(|longest| longest.as_nanos() as u64),
         p50_ns: quantile(0.5),
         p99_ns: quantile(0.99),
         p9999_ns: quantile(0.9999),
         max_ns: (series.latency.count() > 0).then(|| series.latency.largest()),
+        own: kind.columns.iter().map(|column| series.median(|sample| sample.extra(column.name))).collect(),
         samples_ns: series.unit_ns(),
     })
 }
@@ -258,12 +300,9 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::queue;
-    use crate::cli::{Carried, Workload};
+    use crate::bench::bag::queue::KIND;
     use std::time::Duration;
     use toolbox::bench::rounds::Taken;
-
-    const PAIRS: Case = Case { workload: Workload::Pairs, threads: 2, producers: 0, payload: Carried::Word };
 
     /// Nine samples of `nanoseconds`, with some noise, of which `foreign` of 1000 items crossed.
     fn series(nanoseconds: u64, foreign: u64) -> Series {
@@ -277,13 +316,14 @@ mod tests {
         Series { samples: (1..=9).map(taken).collect(), ..Series::default() }
     }
 
-    fn case(of: &[(&str, Series)]) -> CaseReport {
-        let all = queue::rivals();
-        let rivals: Vec<&Rival> =
-            of.iter().map(|(name, _)| all.iter().find(|rival| rival.name == *name).unwrap()).collect();
+    fn case(of: &[(&'static str, Series)]) -> CaseReport {
+        let role = |name| if name == "limit" { Role::Limit } else { Role::Rival };
+        let contestants: Vec<_> = of.iter().map(|&(name, _)| Contestant { name, role: role(name) }).collect();
         let series = of.iter().map(|(_, series)| series.clone()).collect();
         let report = rounds::Report { series, link_ns: None, dropped: 0, taken: 9, is_partial: false };
-        CaseReport::new(PAIRS, &rivals, "segqueue", &report)
+        let (title, key) = ("pairs, 2 threads, 8 B".to_owned(), vec![]);
+        let case = Case { title, key, threads: 2, is_shared: true, estimate: Duration::ZERO, subjects: vec![] };
+        CaseReport::new(&case, &KIND, &contestants, "segqueue", &report)
     }
 
     fn standings(case: &CaseReport) -> Vec<(&str, &str)> {

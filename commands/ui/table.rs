@@ -28,8 +28,8 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table with these columns.
-    pub(crate) fn new(heads: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
-        let heads = heads.into_iter().map(|(head, align)| (head.to_owned(), align)).collect();
+    pub(crate) fn new(heads: impl IntoIterator<Item = (impl Into<String>, Align)>) -> Self {
+        let heads = heads.into_iter().map(|(head, align)| (head.into(), align)).collect();
         Self { heads, rows: Vec::new() }
     }
 

@@ -30,8 +30,12 @@ pub struct Sample {
     pub by_thread: Vec<u64>,
     /// Units in which something came from another thread, where that can be told.
     pub foreign: Option<u64>,
+    /// The longest that one operation, or one wait for a lock, took, where that is looked at in every pass.
+    pub longest: Option<Duration>,
     /// How long single operations took, in nanoseconds; only in a [`Pass::Latency`].
     pub latency: Option<Histogram>,
+    /// What else a load tells: a name and a value, of which the median counts.
+    pub extra: Vec<(&'static str, f64)>,
 }
 
 /// What a sample is taken for.
@@ -118,10 +122,24 @@ impl Sample {
         Some(*least as f64 / (*most).max(1) as f64)
     }
 
+    /// What the slowest thread did, as a share of what all did on average: 1 when all did the same.
+    #[must_use]
+    pub fn fairness_to_mean(&self) -> Option<f64> {
+        let least = self.by_thread.iter().min()?;
+        let sum: u64 = self.by_thread.iter().sum();
+        Some(*least as f64 * self.by_thread.len() as f64 / sum.max(1) as f64)
+    }
+
     /// The share of units in which something came from another thread.
     #[must_use]
     pub fn foreign_share(&self) -> Option<f64> {
         Some(self.foreign? as f64 / self.units.max(1) as f64)
+    }
+
+    /// What the load tells under `name`.
+    #[must_use]
+    pub fn extra(&self, name: &str) -> Option<f64> {
+        self.extra.iter().find(|(its, _)| *its == name).map(|(_, value)| *value)
     }
 }
 
@@ -135,6 +153,12 @@ impl Series {
     #[must_use]
     pub fn median(&self, value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         stats::median(&self.kept().filter_map(|taken| value(&taken.sample)).collect::<Vec<_>>())
+    }
+
+    /// The longest operation of all samples that count; none where that was not looked at.
+    #[must_use]
+    pub fn longest(&self) -> Option<Duration> {
+        self.kept().filter_map(|taken| taken.sample.longest).max()
     }
 
     /// Nanoseconds a unit, of each sample that counts.
@@ -319,6 +343,21 @@ mod tests {
         let report = run(&[failing, Box::new(|_| Ok(sample(5)))], &PLAN);
         assert_eq!((&report.series[0].fault, report.series[0].samples.len()), (&Some(Fault::Leaked(3)), 0));
         assert_eq!(report.series[1].summary().unwrap().median, 5.0);
+    }
+
+    #[test]
+    fn a_sample_tells_how_fair_it_was_and_what_its_load_adds() {
+        let longest = Some(Duration::from_micros(7));
+        let by_thread = vec![30, 10, 50];
+        let sample = Sample { by_thread, longest, extra: vec![("upgrades", 3.0)], ..sample(5) };
+        assert_eq!((sample.fairness(), sample.fairness_to_mean()), (Some(0.2), Some(1.0 / 3.0)));
+        assert_eq!((sample.extra("upgrades"), sample.extra("other")), (Some(3.0), None));
+        let subject: Subject<'_> = Box::new(|_| Ok(sample.clone()));
+        let report = run(&[subject], &PLAN);
+        assert_eq!(report.series[0].longest(), longest);
+        assert_eq!(report.series[0].median(|sample| sample.extra("upgrades")), Some(3.0));
+        let nothing = Sample::default();
+        assert_eq!((nothing.fairness(), nothing.fairness_to_mean(), nothing.foreign_share()), (None, None, None));
     }
 
     #[test]

@@ -12,7 +12,10 @@
 //!
 //! Order means this, and no more: of one producer's items, each consumer gets those that it gets in the order they were
 //! made. A queue that is first in, first out cannot do otherwise, whatever the threads' luck. That it also
-//! keeps the order between producers takes the times of every operation to see, and is not looked at here.
+//! keeps the order between producers takes the times of every operation to see, and is not looked at here. Of a stack the
+//! reverse can be said only of a stretch in which nobody puts anything in, and that everything taken in it was put in
+//! before: which order holds, and from when on, is up to the caller ([`Order`]). All that is checked for another kind of
+//! structure, such as a lock, is up to it as well; it says what it found as [`Fault::Wrong`].
 
 use super::random::mix;
 use std::fmt;
@@ -28,14 +31,26 @@ pub struct Item {
     pub sequence: u64,
 }
 
+/// In which order a consumer has to get what one producer made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The earlier first: of a queue, always.
+    #[default]
+    Rising,
+    /// The later first: of a stack, while nobody puts anything in.
+    Falling,
+    /// Nothing can be said.
+    Any,
+}
+
 /// How a check failed, with the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A consumer got an item after a later one of the same producer.
+    /// A consumer got an item before or after another of the same producer, where it should have been the other way round.
     Reordered {
         /// Who got them.
         consumer: usize,
-        /// What came too late.
+        /// What came at the wrong time.
         item: Item,
         /// What the consumer had before it.
         after: Item,
@@ -55,6 +70,8 @@ pub enum Fault {
     },
     /// Of the items inside when it was dropped, so many were never dropped.
     Leaked(u64),
+    /// Anything else, in words that name the evidence: what was found, and what should have been.
+    Wrong(String),
 }
 
 /// What a producer has put in so far.
@@ -73,6 +90,7 @@ pub struct Taken {
     count: u64,
     sum: u64,
     own: u64,
+    order: Order,
     fault: Option<Fault>,
 }
 
@@ -116,10 +134,16 @@ impl Put {
 }
 
 impl Taken {
-    /// Nothing yet, of this consumer, where so many producers are at work.
+    /// Nothing yet, of this consumer, where so many producers are at work. What it gets of each has to rise.
     #[must_use]
     pub fn new(consumer: usize, producers: usize) -> Self {
-        Self { consumer, last: vec![0; producers], count: 0, sum: 0, own: 0, fault: None }
+        Self { consumer, last: vec![0; producers], count: 0, sum: 0, own: 0, order: Order::Rising, fault: None }
+    }
+
+    /// From now on this order holds among the items to come; those before are forgotten.
+    pub fn expect(&mut self, order: Order) {
+        self.order = order;
+        self.last.fill(if order == Order::Rising { 0 } else { u64::MAX });
     }
 
     /// Takes note of the item with the number `bits`.
@@ -130,7 +154,9 @@ impl Taken {
         self.sum = self.sum.wrapping_add(mix(bits));
         self.own += u64::from(item.producer as usize == self.consumer);
         match self.last.get_mut(item.producer as usize) {
-            Some(last) if *last < item.sequence => *last = item.sequence,
+            Some(last) if *last < item.sequence && self.order == Order::Rising => *last = item.sequence,
+            Some(last) if *last > item.sequence && self.order == Order::Falling => *last = item.sequence,
+            Some(_) if self.order == Order::Any => {}
             _ => self.accuse(bits),
         }
     }
@@ -186,15 +212,16 @@ pub fn settle<'a>(
     }
 }
 
-/// Goes through all that every consumer got, in the order it did, where producer `i` has put in `put[i]` items.
+/// Goes through all that every consumer got, in the order it did, where producer `i` has put in `put[i]` items and each
+/// consumer has to get them in `order`.
 ///
 /// # Errors
 /// Every kind of fault that is found, with its first case.
-pub fn examine(put: &[u64], taken: &[Vec<u64>]) -> Result<(), Vec<Fault>> {
+pub fn examine(put: &[u64], taken: &[Vec<u64>], order: Order) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     let mut seen: Vec<Vec<u8>> = put.iter().map(|&count| vec![0; count as usize + 1]).collect();
     for (consumer, list) in taken.iter().enumerate() {
-        let mut last = vec![0; put.len()];
+        let mut last = vec![if order == Order::Rising { 0 } else { u64::MAX }; put.len()];
         for &bits in list {
             let item = Item::from_bits(bits);
             let slot = seen.get_mut(item.producer as usize).and_then(|slots| slots.get_mut(item.sequence as usize));
@@ -204,11 +231,17 @@ pub fn examine(put: &[u64], taken: &[Vec<u64>]) -> Result<(), Vec<Fault>> {
             };
             *slot = slot.saturating_add(1);
             let before = &mut last[item.producer as usize];
-            if item.sequence < *before {
+            let is_wrong = match order {
+                Order::Rising => item.sequence < *before,
+                Order::Falling => item.sequence > *before,
+                Order::Any => false,
+            };
+            if is_wrong {
                 let after = Item { producer: item.producer, sequence: *before };
                 keep_first(&mut faults, Fault::Reordered { consumer, item, after });
+            } else {
+                *before = item.sequence;
             }
-            *before = item.sequence.max(*before);
         }
     }
     faults.extend(counted(&seen, |times| times > 1).map(|(count, item)| Fault::Doubled(count, item)));
@@ -258,6 +291,7 @@ impl fmt::Display for Fault {
             Self::Unbalanced { put, .. } => {
                 write!(formatter, "lost and doubled: {put} went in and as many came out, but not the same")
             }
+            Self::Wrong(what) => formatter.write_str(what),
             Self::Leaked(count) => write!(formatter, "leaked: {count} of the items inside were never dropped"),
         }
     }
@@ -289,7 +323,7 @@ mod tests {
             })
             .collect();
         let lists: Vec<_> = taken.iter().map(|list| list.to_vec()).collect();
-        let told = examine(&[3, 3], &lists).err().unwrap_or_default();
+        let told = examine(&[3, 3], &lists, Order::Rising).err().unwrap_or_default();
         (settle(&producers, &notes).err().map(|fault| fault.to_string()), told.iter().map(Fault::to_string).collect())
     }
 
@@ -322,6 +356,23 @@ mod tests {
         let (quick, whole) = check(&[&[bits(0, 2), bits(0, 1), bits(0, 3)], &[bits(1, 1), bits(1, 2), bits(1, 3)]]);
         let expected = "reordered: consumer 0 got item 1 of producer 0 after item 2";
         assert_eq!((quick.unwrap().as_str(), whole), (expected, vec![expected.to_owned()]));
+    }
+
+    #[test]
+    fn a_stack_is_held_to_its_own_order() {
+        let mut taken = Taken::new(0, 1);
+        let fault = |taken: &Taken| taken.fault.as_ref().map(ToString::to_string);
+        taken.expect(Order::Any);
+        [1, 3, 2].iter().for_each(|&sequence| taken.note(bits(0, sequence)));
+        taken.expect(Order::Falling);
+        [9, 8, 4].iter().for_each(|&sequence| taken.note(bits(0, sequence)));
+        assert_eq!((taken.count(), fault(&taken)), (6, None));
+        taken.note(bits(0, 5));
+        assert_eq!(fault(&taken).unwrap(), "reordered: consumer 0 got item 5 of producer 0 after item 4");
+        let list = |order| examine(&[3], &[vec![bits(0, 3), bits(0, 1), bits(0, 2)]], order).err().unwrap_or_default();
+        assert_eq!((list(Order::Any).len(), list(Order::Falling).len(), list(Order::Rising).len()), (0, 1, 1));
+        let twice = examine(&[2], &[vec![bits(0, 2), bits(0, 2), bits(0, 1)]], Order::Falling).unwrap_err();
+        assert_eq!(twice, [Fault::Doubled(1, Item { producer: 0, sequence: 2 })]);
     }
 
     #[test]

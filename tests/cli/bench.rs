@@ -37,8 +37,11 @@ fn scratch(name: &str) -> PathBuf {
 #[test]
 fn the_list_names_rivals_and_loads() {
     let listed = check(&bench(&["list"]), 0);
-    for name in ["segqueue", "mutex-linkedlist", "pairs", "ping-pong"] {
-        assert!(listed.contains(name), "{listed}");
+    for name in ["queue  segqueue (x = 1)", "stack  mutex-linkedlist (x = 1)", "stack  mutex-vec", "pairs", "ping-pong"]
+    {
+        let listed = listed.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(listed.contains(&name), "{listed}");
     }
     assert!(!listed.contains("broken"), "{listed}");
     let json: Value = serde_json::from_str(&check(&bench(&["list", "--format", "json"]), 0)).unwrap();
@@ -61,6 +64,9 @@ fn json_and_csv_have_every_load_and_rival() {
     assert_eq!((errors(&output).as_str(), &json["schema"]), ("", &"toolbox.bench/1".into()));
     assert!(json["host"]["processor"].is_string() && json["host"]["rustc"].is_string());
     let cases = json["cases"].as_array().unwrap();
+    let first = &cases[0]["results"][0];
+    let (pair, operation) = (first["pair_ns"].as_f64().unwrap(), first["operation_ns"].as_f64().unwrap());
+    assert!((pair - 2.0 * operation).abs() < 0.05, "{first}");
     assert_eq!((cases.len(), json["verdicts"].as_array().map(Vec::len)), (16, Some(16)));
     for case in cases {
         let results = case["results"].as_array().unwrap();
@@ -72,6 +78,19 @@ fn json_and_csv_have_every_load_and_rival() {
     let csv = check(&small(&[&arguments[..], &["--format", "csv"]].concat()), 0);
     assert!(csv.starts_with("workload,threads,producers,payload,name,standing,pair_ns,"), "{csv}");
     assert!(csv.lines().count() > 16 && csv.lines().count() <= 1 + 16 * 2, "{csv}");
+}
+
+#[test]
+fn a_stack_is_measured_as_a_queue_is() {
+    let stack = |arguments: &[&str]| bench(&[&["stack"], &SMALL[..], arguments].concat());
+    let output = stack(&["--workload", "all", "-q", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"stack".into(), &"mutex-linkedlist".into()));
+    assert_eq!(json["cases"].as_array().map(Vec::len), Some(8));
+    assert!(json["cases"][0]["limit_ns"].as_f64().is_some_and(|limit| limit > 0.0), "{}", json["cases"][0]);
+    // A stack that hands out the oldest item is none.
+    let output = stack(&["--with", "broken-reordered,mutex-vec", "--workload", "loop", "-q"]);
+    assert!(!check(&output, 1).contains("broken") && errors(&output).contains("reordered: "), "{}", errors(&output));
 }
 
 #[test]

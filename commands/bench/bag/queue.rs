@@ -2,28 +2,38 @@
 //!
 //! A rival is a type, an implementation of [`Bag`] and a line in [`rivals`].
 
-use super::bag::{Bag, Payload, Rival, Role};
-use super::broken::{Doubling, Leaking, Losing, Reordering};
+use super::broken;
+use super::reference::{Nothing, TwoWords};
+use super::{Bag, Discipline, Rival, loads, locked, rival};
+use crate::bench::subject::{Kind, Role};
 use std::collections::{LinkedList, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, mpsc};
 
-/// What the others are compared with, unless another is named.
-pub(super) const BASELINE: &str = "segqueue";
+/// What never changes about it.
+pub(in crate::bench) const KIND: Kind = Kind {
+    name: "queue",
+    unit: "pair",
+    unit_is: "one item put in and taken out, by all threads together",
+    operations: 2,
+    foreign_is: "items that came from another thread",
+    baseline: "segqueue",
+    columns: &[],
+    loads,
+};
 
 /// Everything that can be in the table.
-pub(super) fn rivals() -> Vec<Rival> {
-    macro_rules! rival {
-        ($role:ident, $name:literal, $type:ident, $about:literal) => {
-            Rival::new::<$type<_>, $type<_>, $type<_>, $type<_>>(Role::$role, $name, $about)
-        };
-    }
+pub(in crate::bench) fn rivals() -> Vec<Rival> {
     vec![
         Rival::reference::<Nothing<_>, Nothing<_>, Nothing<_>>(
+            Role::Harness,
             "harness",
             "keeps nothing: what making, checking and own work cost",
         ),
-        Rival::reference::<Limit<_>, Limit<_>, Limit<_>>("limit", "one fetch-add for each operation, on two words"),
+        Rival::reference::<TwoWords<_>, TwoWords<_>, TwoWords<_>>(
+            Role::Limit,
+            "limit",
+            "one fetch-add for each operation, on two words",
+        ),
         rival!(Rival, "toolbox", Ours, "toolbox::queue::Queue: packed blocks, unbounded"),
         rival!(Rival, "toolbox-bounded", OursBounded, "toolbox::queue::Bounded: a ring, bounded"),
         rival!(Rival, "segqueue", SegQueue, "crossbeam SegQueue: linked blocks, unbounded"),
@@ -41,9 +51,16 @@ pub(super) fn rivals() -> Vec<Rival> {
     ]
 }
 
+type Losing<T> = broken::Losing<T, broken::First>;
+type Doubling<T> = broken::Doubling<T, broken::First>;
+type Reordering<T> = broken::Reordering<T, broken::First>;
+type Leaking<T> = broken::Leaking<T, broken::First>;
+
 type Ours<T> = toolbox::queue::Queue<T>;
 
 impl<T: Send> Bag<T> for Ours<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         Self::new()
     }
@@ -61,6 +78,8 @@ impl<T: Send> Bag<T> for Ours<T> {
 type OursBounded<T> = toolbox::queue::Bounded<T>;
 
 impl<T: Send> Bag<T> for OursBounded<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(capacity: usize) -> Self {
         Self::new(capacity.max(1))
     }
@@ -77,6 +96,8 @@ impl<T: Send> Bag<T> for OursBounded<T> {
 type SegQueue<T> = crossbeam_queue::SegQueue<T>;
 
 impl<T: Send> Bag<T> for SegQueue<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         Self::new()
     }
@@ -94,6 +115,8 @@ impl<T: Send> Bag<T> for SegQueue<T> {
 type ArrayQueue<T> = crossbeam_queue::ArrayQueue<T>;
 
 impl<T: Send> Bag<T> for ArrayQueue<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(capacity: usize) -> Self {
         Self::new(capacity)
     }
@@ -110,6 +133,8 @@ impl<T: Send> Bag<T> for ArrayQueue<T> {
 type ConcurrentQueue<T> = concurrent_queue::ConcurrentQueue<T>;
 
 impl<T: Send> Bag<T> for ConcurrentQueue<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         Self::unbounded()
     }
@@ -127,6 +152,8 @@ impl<T: Send> Bag<T> for ConcurrentQueue<T> {
 struct Flume<T>(flume::Sender<T>, flume::Receiver<T>);
 
 impl<T: Send> Bag<T> for Flume<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         let (sender, receiver) = flume::unbounded();
         Self(sender, receiver)
@@ -145,6 +172,8 @@ impl<T: Send> Bag<T> for Flume<T> {
 struct Kanal<T>(kanal::Sender<T>, kanal::Receiver<T>);
 
 impl<T: Send> Bag<T> for Kanal<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         let (sender, receiver) = kanal::unbounded();
         Self(sender, receiver)
@@ -164,6 +193,8 @@ impl<T: Send> Bag<T> for Kanal<T> {
 struct Channel<T>(mpsc::Sender<T>, Mutex<mpsc::Receiver<T>>);
 
 impl<T: Send> Bag<T> for Channel<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         let (sender, receiver) = mpsc::channel();
         Self(sender, Mutex::new(receiver))
@@ -181,6 +212,8 @@ impl<T: Send> Bag<T> for Channel<T> {
 type Deque<T> = Mutex<VecDeque<T>>;
 
 impl<T: Send> Bag<T> for Deque<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         Self::default()
     }
@@ -198,6 +231,8 @@ impl<T: Send> Bag<T> for Deque<T> {
 type List<T> = Mutex<LinkedList<T>>;
 
 impl<T: Send> Bag<T> for List<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
     fn new(_: usize) -> Self {
         Self::default()
     }
@@ -209,77 +244,5 @@ impl<T: Send> Bag<T> for List<T> {
 
     fn pop(&self) -> Option<T> {
         locked(self).pop_front()
-    }
-}
-
-/// No thread panics while it holds one of these locks.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes everything and hands out something.
-struct Nothing<T>(std::marker::PhantomData<fn() -> T>);
-
-impl<T> Bag<T> for Nothing<T>
-where
-    T: Reference,
-{
-    const KEEPS: bool = false;
-
-    fn new(_: usize) -> Self {
-        Self(std::marker::PhantomData)
-    }
-
-    fn push(&self, item: T) -> Result<(), T> {
-        std::hint::black_box(item);
-        Ok(())
-    }
-
-    fn pop(&self) -> Option<T> {
-        Some(T::any())
-    }
-}
-
-/// The same, but that every operation claims a place, as a queue would.
-struct Limit<T> {
-    head: Padded,
-    tail: Padded,
-    items: std::marker::PhantomData<fn() -> T>,
-}
-
-/// A word that no other shares its line with, nor the line beside it that the processor fetches along.
-#[derive(Default)]
-#[repr(align(128))]
-struct Padded(AtomicU64);
-
-impl<T: Reference> Bag<T> for Limit<T> {
-    const KEEPS: bool = false;
-
-    fn new(_: usize) -> Self {
-        Self { head: Padded::default(), tail: Padded::default(), items: std::marker::PhantomData }
-    }
-
-    fn push(&self, item: T) -> Result<(), T> {
-        self.tail.0.fetch_add(1, Ordering::AcqRel);
-        std::hint::black_box(item);
-        Ok(())
-    }
-
-    fn pop(&self) -> Option<T> {
-        self.head.0.fetch_add(1, Ordering::AcqRel);
-        Some(T::any())
-    }
-}
-
-/// What a reference hands out.
-trait Reference {
-    /// One that nobody put in.
-    fn any() -> Self;
-}
-
-impl<T: Payload> Reference for T {
-    #[inline]
-    fn any() -> Self {
-        T::make(0)
     }
 }

@@ -1,17 +1,31 @@
-//! What is measured: something that items are put into and taken out of by any number of threads, and the items.
+//! Queues and stacks: something that items are put into and taken out of by any number of threads, and the items.
 //!
-//! To add a rival: implement [`Bag`] for it and give it a line in the list of its primitive ([`super::queue`]).
+//! To add a rival: implement [`Bag`] for it and give it a line in the list of its primitive ([`queue`], [`stack`]).
 
+mod broken;
+mod cases;
+mod check;
+pub(super) mod queue;
+mod reference;
+pub(super) mod stack;
+mod workload;
+
+pub(super) use cases::{bench, entries, loads};
+
+use super::load::Setup;
+use super::subject::Role;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use toolbox::bench::rounds::{Pass, Sample};
 use toolbox::bench::verify::Fault;
-
-use super::check;
-use super::workload::{self, Case, Setup};
+use workload::Case;
 
 /// A queue or a stack, as every rival offers it.
 pub(super) trait Bag<T>: Send + Sync {
     /// Whether it keeps items. What does not is measured as a reference, and not checked.
     const KEEPS: bool = true;
+
+    /// What it promises about their order.
+    const DISCIPLINE: Discipline;
 
     /// An empty one, that has room for `capacity` items at least.
     fn new(capacity: usize) -> Self;
@@ -21,6 +35,15 @@ pub(super) trait Bag<T>: Send + Sync {
 
     /// Takes an item out; none when it is empty.
     fn pop(&self) -> Option<T>;
+}
+
+/// What is promised about the order of items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Discipline {
+    /// First in, first out.
+    Queue,
+    /// Last in, first out.
+    Stack,
 }
 
 /// What goes through it.
@@ -88,20 +111,9 @@ pub(super) struct Rival {
     check: fn() -> Result<(), Vec<Fault>>,
 }
 
-/// What a row is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// To be compared.
-    Rival,
-    /// To show what the harness itself costs, or what the machine allows.
-    Reference,
-    /// To show that the check finds what is broken. Only by its name.
-    Broken,
-}
-
 impl Rival {
     /// A row for a type, given with each payload and with items that are counted.
-    pub(super) fn new<Small, Large, Boxed, Counted>(role: Role, name: &'static str, about: &'static str) -> Self
+    fn new<Small, Large, Boxed, Counted>(role: Role, name: &'static str, about: &'static str) -> Self
     where
         Small: Bag<u64>,
         Large: Bag<Wide>,
@@ -109,11 +121,11 @@ impl Rival {
         Counted: Bag<check::Token>,
     {
         let check = check::check::<Small, Counted>;
-        Self { role, check, ..Self::reference::<Small, Large, Boxed>(name, about) }
+        Self { check, ..Self::reference::<Small, Large, Boxed>(role, name, about) }
     }
 
     /// A row for what keeps no items, so that there is nothing to check.
-    pub(super) fn reference<Small, Large, Boxed>(name: &'static str, about: &'static str) -> Self
+    fn reference<Small, Large, Boxed>(role: Role, name: &'static str, about: &'static str) -> Self
     where
         Small: Bag<u64>,
         Large: Bag<Wide>,
@@ -121,16 +133,28 @@ impl Rival {
     {
         let measure: [Measure; 3] =
             [workload::sample::<Small, u64>, workload::sample::<Large, Wide>, workload::sample::<Boxed, Box<u64>>];
-        Self { name, about, role: Role::Reference, measure, check: || Ok(()) }
+        Self { name, about, role, measure, check: || Ok(()) }
     }
 
     /// One sample.
-    pub(super) fn sample(&self, case: &Case, setup: &Setup, pass: Pass) -> Result<Sample, Fault> {
+    fn sample(&self, case: &Case, setup: &Setup, pass: Pass) -> Result<Sample, Fault> {
         self.measure[case.payload as usize](case, setup, pass)
     }
+}
 
-    /// Looks at every item of a run that is not timed.
-    pub(super) fn check(&self) -> Result<(), Vec<Fault>> {
-        (self.check)()
-    }
+/// The line of a rival in a list: `rival!(Rival, "name", Type, "what it is")`.
+macro_rules! rival {
+    ($role:ident, $name:literal, $type:ident, $about:literal) => {
+        crate::bench::bag::Rival::new::<$type<_>, $type<_>, $type<_>, $type<_>>(
+            crate::bench::subject::Role::$role,
+            $name,
+            $about,
+        )
+    };
+}
+use rival;
+
+/// No thread panics while it holds one of these locks.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,14 +1,15 @@
 //! Before anything is timed: every item of a run of many threads is written down and looked at, and what is still
 //! inside when the structure is dropped has to be dropped with it.
 //!
-//! The checks inside the timed runs can tell that something was lost; this one names what.
+//! The checks inside the timed runs can tell that something was lost; this one names what. A stack's order is looked at
+//! where it is defined: threads put items in, and only when all are done take them out.
 
-use super::bag::{Bag, Payload};
+use super::{Bag, Discipline, Payload};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use toolbox::bench::crew::{self, pause};
+use toolbox::bench::crew::{self, Line, pause};
 use toolbox::bench::random::Random;
-use toolbox::bench::verify::{Fault, Put, examine};
+use toolbox::bench::verify::{Fault, Order, Put, examine};
 
 /// An item that can be counted: how many there are is what its counter says.
 pub(super) type Token = Arc<()>;
@@ -26,47 +27,77 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// # Errors
 /// Every kind of fault, with its first case.
 pub(super) fn check<Q: Bag<u64>, D: Bag<Token>>() -> Result<(), Vec<Fault>> {
-    let queue = Q::new(THREADS * BURST as usize);
-    let shifts = crew::run(THREADS, &[], |index| work(&queue, index));
+    let is_queue = Q::DISCIPLINE == Discipline::Queue;
+    let order = if is_queue { Order::Rising } else { Order::Any };
+    run::<Q>(THREADS * BURST as usize, order, work)?;
+    if !is_queue {
+        let line = Line::new(THREADS);
+        run::<Q>(THREADS * ITEMS as usize, Order::Falling, |stack, index| fill_then_drain(stack, index, &line))?;
+    }
+    drops::<D>().map_err(|fault| vec![fault])
+}
+
+/// Lets threads work on a structure, takes out what they left, and looks at all that came out.
+fn run<Q: Bag<u64>>(
+    capacity: usize,
+    order: Order,
+    work: impl Fn(&Q, usize) -> (u64, Vec<u64>) + Sync,
+) -> Result<(), Vec<Fault>> {
+    let bag = Q::new(capacity);
+    let shifts = crew::run(THREADS, &[], |index| work(&bag, index));
     let mut put = Vec::new();
     let mut taken = Vec::new();
     for shift in shifts {
         put.push(shift.result.0);
         taken.push(shift.result.1);
     }
-    taken.push(std::iter::from_fn(|| queue.pop()).map(Payload::bits).take(2 * THREADS * ITEMS as usize).collect());
-    examine(&put, &taken)?;
-    drops::<D>().map_err(|fault| vec![fault])
+    taken.push(std::iter::from_fn(|| bag.pop()).map(Payload::bits).take(2 * THREADS * ITEMS as usize).collect());
+    examine(&put, &taken, order)
+}
+
+/// Puts all in, waits for the others, and takes out until there is nothing left.
+fn fill_then_drain<Q: Bag<u64>>(stack: &Q, index: usize, line: &Line) -> (u64, Vec<u64>) {
+    let mut put = Put::new(index);
+    for _ in 0..ITEMS {
+        insert(stack, put.item());
+    }
+    line.wait();
+    let most = 2 * THREADS * ITEMS as usize;
+    (put.count(), std::iter::from_fn(|| stack.pop()).take(most).collect())
+}
+
+/// Puts an item in, as soon as there is room.
+fn insert<Q: Bag<u64>>(bag: &Q, mut item: u64) {
+    let mut spins = 0;
+    while let Err(back) = bag.push(item) {
+        item = back;
+        pause(&mut spins);
+    }
 }
 
 /// Puts in and takes out by turns, a few at a time; returns how many went in and what came out.
-fn work<Q: Bag<u64>>(queue: &Q, index: usize) -> (u64, Vec<u64>) {
+fn work<Q: Bag<u64>>(bag: &Q, index: usize) -> (u64, Vec<u64>) {
     let mut put = Put::new(index);
     let mut taken = Vec::with_capacity(ITEMS as usize);
     let mut random = Random::new(index as u64);
     while put.count() < ITEMS {
         let burst = 1 + random.below(BURST);
         for _ in 0..burst {
-            let mut item = put.item();
-            let mut spins = 0;
-            while let Err(back) = queue.push(item) {
-                item = back;
-                pause(&mut spins);
-            }
+            insert(bag, put.item());
         }
         for _ in 0..burst {
-            let Some(item) = wait(queue) else { return (put.count(), taken) };
+            let Some(item) = wait(bag) else { return (put.count(), taken) };
             taken.push(item);
         }
     }
     (put.count(), taken)
 }
 
-fn wait<Q: Bag<u64>>(queue: &Q) -> Option<u64> {
+fn wait<Q: Bag<u64>>(bag: &Q) -> Option<u64> {
     let mut spins = 0;
     let mut since = None;
     loop {
-        if let Some(item) = queue.pop() {
+        if let Some(item) = bag.pop() {
             return Some(item);
         }
         pause(&mut spins);
@@ -79,13 +110,13 @@ fn wait<Q: Bag<u64>>(queue: &Q) -> Option<u64> {
 /// Whether all items inside are dropped with it. (One that is dropped twice ends the process.)
 fn drops<D: Bag<Token>>() -> Result<(), Fault> {
     let token = Token::new(());
-    let queue = D::new(1000);
+    let bag = D::new(1000);
     for _ in 0..1000 {
         // One that is full gives the item back, and it is dropped here.
-        let _ = queue.push(Arc::clone(&token));
+        let _ = bag.push(Arc::clone(&token));
     }
-    (0..300).for_each(|_| drop(queue.pop()));
-    drop(queue);
+    (0..300).for_each(|_| drop(bag.pop()));
+    drop(bag);
     match Arc::strong_count(&token) as u64 {
         1 => Ok(()),
         more => Err(Fault::Leaked(more - 1)),

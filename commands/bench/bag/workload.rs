@@ -2,12 +2,15 @@
 //!
 //! The unit is a pair, one item put in and taken out again, in every one of them. Every item is made by a producer that
 //! numbers it and checked by the consumer that gets it; whatever is inside at the end is taken out and counts in the
-//! check, not in the time.
+//! check, not in the time. Of a queue each consumer gets the items of one producer in the order they were made, always. Of
+//! a stack it gets them in the reverse order where nobody puts any in meanwhile: whenever one thread is alone with it, while a
+//! burst is drained, and at the end.
 //!
 //! A thread that finds the structure empty when it should not be, or full, spins for a moment and then yields; that is
 //! the same for all rivals. After a quarter of a second without an item it gives up, and the check will tell why there was none.
 
-use super::bag::{Bag, Payload};
+use super::{Bag, Discipline, Payload};
+use crate::bench::load::Setup;
 use crate::cli::{Carried, Workload};
 use std::fmt;
 use std::hint::black_box;
@@ -18,7 +21,7 @@ use toolbox::bench::Histogram;
 use toolbox::bench::crew::{self, Line, Shift, pause};
 use toolbox::bench::random::Random;
 use toolbox::bench::rounds::{Pass, Sample};
-use toolbox::bench::verify::{Fault, Put, Taken, settle};
+use toolbox::bench::verify::{Fault, Order, Put, Taken, settle};
 
 /// Items of the reference's workloads, for each thread.
 const REFERENCE: u64 = 100_000;
@@ -41,55 +44,6 @@ pub(super) struct Case {
     pub(super) producers: usize,
     /// What goes through.
     pub(super) payload: Carried,
-}
-
-/// What is the same for all cases.
-#[derive(Clone, Debug)]
-pub(super) struct Setup {
-    /// How long a sample takes, where the load has no number of items of its own.
-    pub(super) duration: Duration,
-    /// How many pairs a thread does, instead.
-    pub(super) operations: Option<u64>,
-    /// Processors to keep the threads on.
-    pub(super) pins: Vec<usize>,
-    /// The work between operations.
-    pub(super) work: Work,
-}
-
-/// Work of a thread's own between two operations: 50 to 150 ns, drawn anew each time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
-    steps_a_ns: f64,
-}
-
-impl Work {
-    const LEAST_NS: f64 = 50.0;
-    const MORE_NS: f64 = 100.0;
-
-    /// Finds out how fast this processor works, now.
-    pub(super) fn calibrate() -> Self {
-        const STEPS: u32 = 20_000;
-        let time = |_| {
-            let begin = Instant::now();
-            spin(STEPS);
-            begin.elapsed().as_nanos() as f64
-        };
-        let shortest = (0..50).map(time).fold(f64::INFINITY, f64::min);
-        Self { steps_a_ns: f64::from(STEPS) / shortest.max(1.0) }
-    }
-
-    #[inline]
-    fn some(self, random: &mut Random) {
-        let nanoseconds = Self::LEAST_NS + Self::MORE_NS * random.share();
-        spin((nanoseconds * self.steps_a_ns) as u32);
-    }
-}
-
-#[inline]
-fn spin(steps: u32) {
-    for step in 0..steps {
-        black_box(step);
-    }
 }
 
 impl Case {
@@ -134,7 +88,7 @@ impl fmt::Display for Case {
 
 /// One thread's side of a structure.
 struct Hand<'a, Q, T> {
-    queue: &'a Q,
+    bag: &'a Q,
     put: Put,
     taken: Taken,
     latency: Option<Histogram>,
@@ -142,9 +96,20 @@ struct Hand<'a, Q, T> {
 }
 
 impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
-    fn new(queue: &'a Q, index: usize, threads: usize, pass: Pass) -> Self {
+    fn new(bag: &'a Q, index: usize, threads: usize, pass: Pass) -> Self {
         let latency = (pass == Pass::Latency).then(Histogram::default);
-        Self { queue, put: Put::new(index), taken: Taken::new(index, threads), latency, payload: PhantomData }
+        let mut taken = Taken::new(index, threads);
+        if !Q::KEEPS || Q::DISCIPLINE == Discipline::Stack {
+            taken.expect(Order::Any);
+        }
+        Self { bag, put: Put::new(index), taken, latency, payload: PhantomData }
+    }
+
+    /// From now on nobody puts anything in.
+    fn expect_reverse(&mut self) {
+        if Q::KEEPS && Q::DISCIPLINE == Discipline::Stack {
+            self.taken.expect(Order::Falling);
+        }
     }
 
     /// Puts the next item in, as soon as there is room.
@@ -153,7 +118,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
         let mut item = T::make(self.put.item());
         let begin = self.begin();
         let mut spins = 0;
-        while let Err(back) = self.queue.push(item) {
+        while let Err(back) = self.bag.push(item) {
             item = back;
             pause(&mut spins);
         }
@@ -164,7 +129,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
     #[inline]
     fn pop(&mut self) -> bool {
         let begin = self.begin();
-        let Some(item) = self.queue.pop() else { return false };
+        let Some(item) = self.bag.pop() else { return false };
         self.end(begin);
         self.note(item);
         true
@@ -174,7 +139,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
     #[inline]
     fn wait(&mut self) -> bool {
         let begin = self.begin();
-        let Some(item) = self.queue.pop().or_else(|| self.wait_long()) else { return false };
+        let Some(item) = self.bag.pop().or_else(|| self.wait_long()) else { return false };
         self.end(begin);
         self.note(item);
         true
@@ -185,7 +150,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
         let (mut spins, mut tries) = (0, 1_u32);
         let begin = Instant::now();
         while !tries.is_multiple_of(1024) || begin.elapsed() < PATIENCE {
-            if let Some(item) = self.queue.pop() {
+            if let Some(item) = self.bag.pop() {
                 return Some(item);
             }
             tries = tries.wrapping_add(1);
@@ -212,9 +177,12 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
         }
     }
 
-    /// Puts `count` in, then takes as many out, unless they do not come.
-    fn fill_and_drain(&mut self, count: u64) {
+    /// Puts `count` in, then takes as many out, unless they do not come. `is_alone` when nobody else uses the structure.
+    fn fill_and_drain(&mut self, count: u64, is_alone: bool) {
         (0..count).for_each(|_| self.push());
+        if is_alone {
+            self.expect_reverse();
+        }
         for _ in 0..count {
             if !self.wait() {
                 return;
@@ -262,15 +230,15 @@ pub(super) fn sample<Q: Bag<T>, T: Payload>(case: &Case, setup: &Setup, pass: Pa
         Workload::Loop => run.on(&[Q::new(each as usize)], |hand, bell| {
             let begin = Instant::now();
             while !bell.has_rung() {
-                hand.fill_and_drain(each);
+                hand.fill_and_drain(each, true);
                 bell.look(begin);
             }
         }),
         Workload::Private => {
-            let queues: Vec<Q> = (0..case.threads).map(|_| Q::new(each as usize)).collect();
-            run.on(&queues, |hand, _| hand.fill_and_drain(each))
+            let bags: Vec<Q> = (0..case.threads).map(|_| Q::new(each as usize)).collect();
+            run.on(&bags, |hand, _| hand.fill_and_drain(each, true))
         }
-        Workload::Shared => run.on(&[Q::new(case.threads * each as usize)], |hand, _| hand.fill_and_drain(each)),
+        Workload::Shared => run.on(&[Q::new(case.threads * each as usize)], |hand, _| hand.fill_and_drain(each, false)),
         Workload::Pairs => {
             let work = setup.work;
             run.pairs::<Q>(move |random| work.some(random))
@@ -282,6 +250,7 @@ pub(super) fn sample<Q: Bag<T>, T: Payload>(case: &Case, setup: &Setup, pass: Pa
             run.on(&[Q::new(case.threads * each as usize)], |hand, _| {
                 (0..each).for_each(|_| hand.push());
                 line.wait();
+                hand.expect_reverse();
                 while hand.pop() {}
             })
         }
@@ -299,14 +268,14 @@ struct Run<'a, T> {
 
 impl<T: Payload> Run<'_, T> {
     /// Every thread does `work`, on a structure of its own if there are as many.
-    fn on<Q: Bag<T>>(&self, queues: &[Q], work: impl Fn(&mut Hand<'_, Q, T>, &Bell) + Sync) -> Result<Sample, Fault> {
+    fn on<Q: Bag<T>>(&self, bags: &[Q], work: impl Fn(&mut Hand<'_, Q, T>, &Bell) + Sync) -> Result<Sample, Fault> {
         let bell = Bell::new(self.setup.operations.map_or(self.setup.duration, |_| Duration::ZERO));
         let shifts = crew::run(self.case.threads, &self.setup.pins, |index| {
-            let mut hand = Hand::new(&queues[index % queues.len()], index, self.case.threads, self.pass);
+            let mut hand = Hand::new(&bags[index % bags.len()], index, self.case.threads, self.pass);
             work(&mut hand, &bell);
             (hand.put, hand.taken, hand.latency)
         });
-        self.settle(queues, shifts)
+        self.settle(bags, shifts)
     }
 
     /// Everyone puts one in and takes one out, with something to do in between.
@@ -335,9 +304,9 @@ impl<T: Payload> Run<'_, T> {
     fn split<Q: Bag<T>>(&self) -> Result<Sample, Fault> {
         let producers = self.case.producers;
         let all = self.setup.operations.map_or(SPLIT, |each| each * self.case.threads as u64);
-        let (queues, done) = ([Q::new(ROOM)], AtomicUsize::new(0));
+        let (bags, done) = ([Q::new(ROOM)], AtomicUsize::new(0));
         let shifts = crew::run(self.case.threads, &self.setup.pins, |index| {
-            let mut hand = Hand::new(&queues[0], index, self.case.threads, self.pass);
+            let mut hand = Hand::new(&bags[0], index, self.case.threads, self.pass);
             if index < producers {
                 let share = all / producers as u64 + u64::from((index as u64) < all % producers as u64);
                 (0..share).for_each(|_| hand.push());
@@ -356,18 +325,18 @@ impl<T: Payload> Run<'_, T> {
                 }
             }
         });
-        self.settle(&queues, shifts)
+        self.settle(&bags, shifts)
     }
 
     /// Two threads hand one item to and fro, through a structure for each direction.
     fn ping_pong<Q: Bag<T>>(&self) -> Result<Sample, Fault> {
-        let queues = [Q::new(ROOM), Q::new(ROOM)];
+        let bags = [Q::new(ROOM), Q::new(ROOM)];
         let limit = self.setup.operations.unwrap_or(u64::MAX);
         let bell = Bell::new(self.setup.duration);
         let is_timed = self.setup.operations.is_none();
         let shifts = crew::run(2, &self.setup.pins, |index| {
-            let mut out = Hand::<Q, T>::new(&queues[index], index, 2, self.pass);
-            let mut back = Hand::<Q, T>::new(&queues[1 - index], index, 2, self.pass);
+            let mut out = Hand::<Q, T>::new(&bags[index], index, 2, self.pass);
+            let mut back = Hand::<Q, T>::new(&bags[1 - index], index, 2, self.pass);
             let begin = Instant::now();
             while !bell.has_rung() {
                 if index == 0 {
@@ -385,19 +354,22 @@ impl<T: Payload> Run<'_, T> {
             latency.iter_mut().zip(&back.latency).for_each(|(all, more)| all.merge(more));
             (out.put, back.taken, latency)
         });
-        self.settle(&queues, shifts)
+        self.settle(&bags, shifts)
     }
 
     /// Takes out what is left, checks, and puts the sample together.
-    fn settle<Q: Bag<T>>(&self, queues: &[Q], shifts: Vec<Done>) -> Result<Sample, Fault> {
+    fn settle<Q: Bag<T>>(&self, bags: &[Q], shifts: Vec<Done>) -> Result<Sample, Fault> {
         if !Q::KEEPS {
             return Ok(finish(self.case, self.pass, &shifts, false));
         }
         let put: u64 = shifts.iter().map(|shift| shift.result.0.count()).sum();
         let mut left = Taken::new(usize::MAX, self.case.threads);
-        for queue in queues {
+        if Q::DISCIPLINE == Discipline::Stack {
+            left.expect(Order::Falling);
+        }
+        for bag in bags {
             // One that never gets empty has made items up; it is enough to see that there are too many.
-            let more = std::iter::from_fn(|| queue.pop()).take(put as usize + 1);
+            let more = std::iter::from_fn(|| bag.pop()).take(put as usize + 1);
             more.for_each(|item| left.note(item.bits()));
         }
         settle(shifts.iter().map(|shift| &shift.result.0), shifts.iter().map(|shift| &shift.result.1).chain([&left]))?;
@@ -423,6 +395,7 @@ fn finish(case: &Case, pass: Pass, shifts: &[Done], tells_foreign: bool) -> Samp
         by_thread: if case.is_race() { taken(Taken::count).collect() } else { Vec::new() },
         foreign: tells_foreign.then(|| units - taken(Taken::own).sum::<u64>()),
         latency,
+        ..Sample::default()
     }
 }
 
@@ -443,8 +416,10 @@ fn wait_or_bell<Q: Bag<T>, T: Payload>(hand: &mut Hand<'_, Q, T>, bell: &Bell) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::bag::{Rival, Role};
-    use crate::bench::queue;
+    use crate::bench::bag::Rival;
+    use crate::bench::bag::{queue, stack};
+    use crate::bench::load::Work;
+    use crate::bench::subject::Role;
     use clap::ValueEnum;
 
     fn setup() -> Setup {
@@ -469,15 +444,15 @@ mod tests {
         cases
     }
 
-    fn rivals(role: Role) -> Vec<Rival> {
-        queue::rivals().into_iter().filter(|rival| rival.role == role).collect()
+    fn rivals(role: Role) -> impl Iterator<Item = Rival> {
+        [queue::rivals(), stack::rivals()].into_iter().flatten().filter(move |rival| rival.role == role)
     }
 
     #[test]
     fn every_rival_passes_under_every_load() {
         let setup = Setup { operations: Some(300), ..setup() };
         for rival in rivals(Role::Rival) {
-            assert_eq!(rival.check(), Ok(()), "{}", rival.name);
+            assert_eq!((rival.check)(), Ok(()), "{}", rival.name);
             for case in cases() {
                 let sample =
                     rival.sample(&case, &setup, Pass::Speed).unwrap_or_else(|fault| panic!("{}: {fault}", rival.name));
@@ -489,16 +464,19 @@ mod tests {
     #[test]
     fn what_is_broken_is_caught_before_and_under_every_load() {
         let setup = Setup { operations: Some(600), ..setup() };
-        for rival in rivals(Role::Broken) {
-            let faults = rival.check().expect_err(rival.name);
+        let queues = queue::rivals().into_iter().filter(|rival| rival.role == Role::Broken).map(|rival| (rival, false));
+        let stacks = stack::rivals().into_iter().filter(|rival| rival.role == Role::Broken).map(|rival| (rival, true));
+        for (rival, is_stack) in queues.chain(stacks) {
+            let faults = (rival.check)().expect_err(rival.name);
             let said = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let word = rival.name.trim_start_matches("broken-");
             assert!(said.contains(word), "{word}: {said}");
-            // What a drop leaks, only the check before can see; and an item that overtakes one of its own producer is not
-            // there to be seen where there is never more than one.
-            let is_seen = |case: &Case| match rival.name {
-                "broken-leaked" => false,
-                "broken-reordered" => !matches!(case.workload, Workload::PingPong | Workload::Pairs | Workload::Bare),
+            // What a drop leaks, only the check before can see; an item that overtakes one of its own producer is not
+            // there to be seen where there is never more than one; and a stack has no order while items are put in.
+            let is_seen = |case: &Case| match (rival.name, case.workload) {
+                ("broken-leaked", _) => false,
+                ("broken-reordered", Workload::PingPong | Workload::Pairs | Workload::Bare) => false,
+                ("broken-reordered", Workload::Shared | Workload::Split) => !is_stack,
                 _ => true,
             };
             for case in cases().into_iter().filter(|case| case.payload == Carried::Word).filter(is_seen) {
@@ -509,27 +487,10 @@ mod tests {
 
     #[test]
     fn a_sample_lasts_as_long_as_it_should_and_times_operations_when_asked() {
-        let rival = rivals(Role::Rival).into_iter().find(|rival| rival.name == "mutex-vecdeque").unwrap();
+        let rival = rivals(Role::Rival).find(|rival| rival.name == "mutex-vecdeque").unwrap();
         let case = Case { workload: Workload::Bare, threads: 2, producers: 0, payload: Carried::Word };
         let sample = rival.sample(&case, &setup(), Pass::Latency).unwrap();
         assert!(sample.elapsed >= Duration::from_millis(2) && sample.by_thread.len() == 2);
         assert_eq!(sample.latency.unwrap().count(), 2 * sample.units);
-    }
-
-    /// A processor that is shared works now faster and now slower, so what was found out holds for a moment only: one
-    /// try of many has to come out right, and a calibration that is wrong never does.
-    #[test]
-    fn own_work_is_calibrated() {
-        let attempt = || {
-            let steps = (100_000.0 * Work::calibrate().steps_a_ns) as u32;
-            let time = |_| {
-                let begin = Instant::now();
-                spin(steps);
-                begin.elapsed().as_nanos() as f64
-            };
-            (0..50).map(time).fold(f64::INFINITY, f64::min)
-        };
-        let tries: Vec<f64> = (0..20).map(|_| attempt()).collect();
-        assert!(tries.iter().any(|shortest| (90_000.0..110_000.0).contains(shortest)), "{tries:?} ns, not 100,000");
     }
 }

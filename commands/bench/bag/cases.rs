@@ -1,0 +1,130 @@
+//! From the options of `bench queue` and `bench stack` to loads: which, with how many threads, with what going through.
+
+use super::Rival;
+use super::workload::Case;
+use crate::bench::load::Setup;
+use crate::bench::subject::{self, Bench, Entry, Kind};
+use crate::cli::{BenchBag, Workload};
+use crate::exit::hinted;
+use anyhow::Result;
+use clap::ValueEnum;
+use toolbox::bench::rounds::Subject;
+
+#[cfg(doc)]
+use super::Bag;
+
+/// The bench of one kind of [`Bag`].
+///
+/// # Errors
+/// When no number of threads that was asked for fits a load.
+pub(in crate::bench) fn bench(kind: Kind, rivals: Vec<Rival>, options: &BenchBag, setup: &Setup) -> Result<Bench> {
+    let cases = cases(options);
+    if cases.is_empty() {
+        return Err(hinted("none of these loads can be done by so many threads", "split takes --threads 2 or more"));
+    }
+    let cases = cases.into_iter().map(|case| described(case, &rivals, setup)).collect();
+    Ok(Bench { kind, entries: entries(&rivals), cases })
+}
+
+/// The names of these rivals, and how each is checked.
+pub(in crate::bench) fn entries(rivals: &[Rival]) -> Vec<Entry> {
+    let entry = |rival: &Rival| {
+        let check = Box::new(rival.check);
+        Entry { name: rival.name, about: rival.about, role: rival.role, check }
+    };
+    rivals.iter().map(entry).collect()
+}
+
+/// What `bench list` says of the loads.
+pub(in crate::bench) fn loads() -> Vec<(String, String)> {
+    let load = |load: &Workload| {
+        let help = load.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+        (load.name(), help.unwrap_or_default())
+    };
+    Workload::value_variants().iter().map(load).collect()
+}
+
+/// A load with everyone who can do it.
+fn described(case: Case, rivals: &[Rival], setup: &Setup) -> subject::Case {
+    let takes_part = |(_, rival): &(usize, &Rival)| !rival.role.is_reference() || case.has_references();
+    let subject = |(place, rival): (usize, &Rival)| {
+        let (rival, setup) = (*rival, setup.clone());
+        let subject: Subject<'static> = Box::new(move |pass| rival.sample(&case, &setup, pass));
+        (place, subject)
+    };
+    subject::Case {
+        title: case.to_string(),
+        key: vec![
+            ("workload", case.workload.name().into()),
+            ("threads", case.threads.into()),
+            ("producers", (case.producers > 0).then_some(case.producers).into()),
+            ("payload", case.payload.name().into()),
+        ],
+        threads: case.threads,
+        is_shared: case.is_shared(),
+        estimate: case.estimate(setup),
+        subjects: rivals.iter().enumerate().filter(takes_part).map(subject).collect(),
+    }
+}
+
+fn cases(options: &BenchBag) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for &load in &options.workload {
+        let loads = load.map_or_else(|| Workload::value_variants().to_vec(), |load| vec![load]);
+        for workload in loads {
+            for &threads in &options.measuring.threads {
+                for (threads, producers) in shapes(workload, threads.into()) {
+                    let with = |&payload| Case { workload, threads, producers, payload };
+                    cases.extend(options.payload.iter().map(with));
+                }
+            }
+        }
+    }
+    let mut once: Vec<Case> = Vec::new();
+    for case in cases {
+        if !once.contains(&case) {
+            once.push(case);
+        }
+    }
+    once
+}
+
+/// How many threads, and how many of them producers, where so many threads are asked for.
+fn shapes(workload: Workload, threads: usize) -> Vec<(usize, usize)> {
+    match workload {
+        Workload::Loop => vec![(1, 0)],
+        Workload::PingPong => vec![(2, 0)],
+        Workload::Split if threads < 2 => vec![],
+        Workload::Split => vec![(threads, 1), (threads, threads / 2), (threads, threads - 1)],
+        _ => vec![(threads, 0)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Benchmark, Cli, Command};
+    use clap::Parser;
+
+    fn shown(line: &str) -> Vec<String> {
+        let words = ["toolbox", "bench", "stack"].into_iter().chain(line.split_whitespace());
+        let Command::Bench(crate::cli::Bench { what: Benchmark::Stack(options) }) = Cli::parse_from(words).command
+        else {
+            panic!("this is a command line of bench stack")
+        };
+        cases(&options).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn loads_become_cases() {
+        let expected = ["loop, 1 thread, 8 B", "pairs, 1 thread, 8 B", "pairs, 2 threads, 8 B"];
+        assert_eq!(shown("--threads 1,2"), expected);
+        let splits = ["split 1:1, 8 B", "split 1:3, 8 B", "split 2:2, 8 B", "split 3:1, 8 B"];
+        assert_eq!(shown("--workload split --threads 1,2,4"), splits);
+        assert_eq!(
+            shown("--workload loop --payload 8,64,boxed"),
+            ["8 B", "64 B", "boxed"].map(|p| format!("loop, 1 thread, {p}"))
+        );
+        assert_eq!(shown("--workload all,pairs --threads 2").len(), Workload::value_variants().len());
+    }
+}
