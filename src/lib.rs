@@ -15,6 +15,7 @@
 //! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
 //!   for, and small leaves.
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
+//! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
 
 #![warn(missing_docs)]
 
@@ -26,11 +27,14 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
-#[cfg(feature = "queue")]
+#[cfg(any(feature = "queue", feature = "wait"))]
 mod primitive;
 
-#[cfg(feature = "queue")]
+#[cfg(any(feature = "queue", feature = "wait"))]
 mod util;
 
 #[cfg(feature = "queue")]
 pub mod queue;
+
+#[cfg(feature = "wait")]
+pub mod wait;

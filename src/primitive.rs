@@ -4,12 +4,14 @@
 //! under another `primitive`, which offers the same names from a model checker (`tests/model/primitive.rs`). What
 //! stands here is the everyday half: `std`'s atomics, a cell with the checker's interface, the global allocator.
 //!
-//! It knows no structure, and holds only what some structure uses.
+//! It knows no structure, and holds only what some structure uses; a feature alone may leave some of that unused.
+#![allow(unused_imports, dead_code, unused_macros, reason = "each structure uses its part")]
 
 pub(crate) use std::alloc::{alloc, dealloc};
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
 pub(crate) use std::thread::yield_now;
+pub(crate) use std::thread_local;
 
 /// Whether a model checker runs this: then blocks are tiny and waits are short, so that a few operations reach every
 /// corner.
@@ -55,3 +57,16 @@ impl<T> Exclusive<*mut T> for AtomicPtr<T> {
         *self.get_mut() = value;
     }
 }
+
+/// A value that is never freed. A model ends all the same, and frees it then.
+pub(crate) fn forever<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// Makes a function constant, which no function of the model checker is.
+macro_rules! constant {
+    ($(#[$attribute:meta])* $visibility:vis fn $($rest:tt)*) => {
+        $(#[$attribute])* $visibility const fn $($rest)*
+    };
+}
+pub(crate) use constant;

@@ -15,6 +15,8 @@ pub mod btrfs;
 pub mod directory;
 #[cfg(feature = "fragment")]
 pub mod extents;
+#[cfg(feature = "wait")]
+pub(crate) mod futex;
 #[cfg(feature = "fragment")]
 pub mod handle;
 pub mod metadata;

@@ -21,10 +21,21 @@
 //!
 //! A model that cannot fail proves nothing. Each file says which orderings were weakened to see one fail.
 
+mod futex;
 mod primitive;
-#[path = "../../src/util/mod.rs"]
+
+/// The kernel, as far as the sources below ask for it.
+mod sys {
+    pub(crate) use crate::futex;
+}
+
+#[path = "../../src/util"]
 #[allow(dead_code, reason = "a library offers what a model does not use")]
-mod util;
+mod util {
+    pub(crate) mod backoff;
+    pub(crate) mod padded;
+    pub(crate) mod wait_list;
+}
 
 #[path = "../../src/queue"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
@@ -37,8 +48,19 @@ mod queue {
     pub(crate) use unbounded::Queue;
 }
 
+#[path = "../../src/wait"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod wait {
+    mod block;
+    mod parker;
+    mod patience;
+
+    pub(crate) use block::{block_on, block_on_timeout};
+}
+
 mod bounded;
 mod unbounded;
+mod waiting;
 
 /// Runs every interleaving of `case` with at most `preemptions` of them.
 fn check(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
@@ -46,8 +68,13 @@ fn check(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 10_000;
     builder.check(move || {
-        primitive::fresh_run();
+        fresh_run();
         case();
     });
+    fresh_run();
+}
+
+fn fresh_run() {
     primitive::fresh_run();
+    futex::fresh_run();
 }

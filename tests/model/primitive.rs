@@ -1,26 +1,32 @@
 //! The model checker's half of `src/primitive.rs`: the same names from loom.
 //!
 //! loom has to find the same choices when it repeats a run, so an address must not mean two blocks within one run: memory
-//! that is given back is kept until the run is over ([`fresh_run`]), and counted.
+//! that is given back is kept until the run is over ([`fresh_run`]), and counted. What a program would never free is freed
+//! then, too.
 //!
 //! # Safety
 //!
-//! The allocator's own contract, handed on: what is given back is freed once, with its layout, and not before.
+//! The allocator's own contract, handed on: what is given back is freed once, with its layout, and not before. What lives
+//! for ever is freed when the run that made it is over, and all its references with it.
 #![allow(unsafe_code)]
+#![allow(unused_imports, unused_macros, reason = "the same names as in the program, used or not")]
 
 use std::alloc::Layout;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
 pub(crate) use loom::thread::yield_now;
+pub(crate) use loom::thread_local;
 
 pub(crate) const IS_MODEL: bool = true;
 
 // loom runs all threads of a model on one thread of the system.
-thread_local! {
+std::thread_local! {
     static IN_USE: Cell<usize> = const { Cell::new(0) };
     static GIVEN_BACK: RefCell<Vec<(*mut u8, Layout)>> = const { RefCell::new(Vec::new()) };
+    static FOR_EVER: RefCell<Vec<*mut dyn Any>> = const { RefCell::new(Vec::new()) };
 }
 
 /// # Safety
@@ -45,7 +51,27 @@ pub(crate) fn fresh_run() {
         // SAFETY: it was given back with this layout, once, and the run that used it is over.
         unsafe { std::alloc::dealloc(place, layout) };
     }
+    for place in FOR_EVER.take() {
+        // SAFETY: it came from a box, once, and the run that used it is over.
+        drop(unsafe { Box::from_raw(place) });
+    }
 }
+
+/// A value that lives until the run is over.
+pub(crate) fn forever<T: 'static>(value: T) -> &'static T {
+    let place = Box::into_raw(Box::new(value));
+    FOR_EVER.with_borrow_mut(|places| places.push(place));
+    // SAFETY: it is freed when the run is over, and no reference of a run is used after it.
+    unsafe { &*place }
+}
+
+/// The checker's functions are not constant.
+macro_rules! constant {
+    ($($function:tt)*) => {
+        $($function)*
+    };
+}
+pub(crate) use constant;
 
 /// A pause lets the others go first; a loop around it would otherwise be followed for ever.
 pub(crate) fn spin_loop() {
