@@ -225,6 +225,10 @@ pub(crate) enum Benchmark {
     #[command(before_long_help = BENCH_STACK_EXAMPLES)]
     Stack(Box<BenchBag>),
 
+    /// Measure locks for one writer or many readers
+    #[command(before_long_help = BENCH_RWLOCK_EXAMPLES)]
+    Rwlock(Box<BenchRwlock>),
+
     /// List what can be measured, and the rivals
     List {
         #[command(flatten)]
@@ -247,6 +251,37 @@ Examples:
   toolbox bench stack --workload all --threads 2   every load
   toolbox bench stack --with mutex-vec,mutex-linkedlist
   toolbox bench stack --save today.json";
+
+const BENCH_RWLOCK_EXAMPLES: &str = "\
+Examples:
+  toolbox bench rwlock                                    10 and 50 % writes, held for 750 ns
+  toolbox bench rwlock --quick                            the same in seconds
+  toolbox bench rwlock --writes 1,10,50,100 --held 0,100ns,750ns,5us
+  toolbox bench rwlock --bare --threads 1 --held 0        what taking a free lock costs
+  toolbox bench rwlock --with std,parking-lot             these only";
+
+/// Measure locks for one writer or many readers
+///
+/// Threads take one lock, to write or to read, hold it for a time and work by themselves for 50 to 150 ns. The unit is a
+/// lock taken and let go. Before anything is timed each rival is checked for who is inside, and in each timed run what the
+/// lock protects has to come out right; a lock that lets in whom it should not has no speed, and ends with exit code 1.
+#[derive(Args, Debug)]
+pub(crate) struct BenchRwlock {
+    /// So many in a hundred locks are to write
+    #[arg(long, value_name = "PERCENT,...", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=100), default_values_t = [10, 50])]
+    pub(crate) writes: Vec<u8>,
+
+    /// Hold the lock for so long (100ns, 5us)
+    #[arg(long, value_name = "TIME,...", value_delimiter = ',', value_parser = parse_held, default_value = "750ns")]
+    pub(crate) held: Vec<Duration>,
+
+    /// Nothing to do between two locks
+    #[arg(long, hide_short_help = true)]
+    pub(crate) bare: bool,
+
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+}
 
 /// Measure queues or stacks
 ///
@@ -384,6 +419,17 @@ fn parse_workload(text: &str) -> Result<Option<Workload>, String> {
     }
     let names = || Workload::value_variants().iter().map(|load| load.name()).collect::<Vec<_>>().join(", ");
     Workload::from_str(text, false).map(Some).map_err(|_| format!("there are {} and all", names()))
+}
+
+/// For how long a lock is held: nothing, or a number with a unit.
+fn parse_held(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no time to hold a lock: 0, or a number with ns, us or ms, up to a second");
+    let held = match text.strip_suffix("ns") {
+        Some(number) => number.trim().parse().ok().map(Duration::from_nanos),
+        None if text == "0" => Some(Duration::ZERO),
+        None => parse_duration(text).ok().filter(|_| text.ends_with('s')),
+    };
+    held.filter(|held| *held <= Duration::from_secs(1)).ok_or_else(wrong)
 }
 
 /// A share in percent, not negative.

@@ -62,6 +62,7 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
         match name.as_str() {
             "toolbox-fragtop" => chapters.extend(fragtop::CHAPTERS),
             "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
+            "toolbox-bench-rwlock" => chapters.extend(bench::LOCK_CHAPTERS),
             _ => {}
         }
         chapters.push(EXIT_STATUS);

@@ -19,6 +19,7 @@ mod bag;
 mod compare;
 mod list;
 mod load;
+mod lock;
 mod manual;
 mod plan;
 mod render;
@@ -26,6 +27,7 @@ mod report;
 mod session;
 mod subject;
 
+pub(crate) use lock::manual::CHAPTERS as LOCK_CHAPTERS;
 pub(crate) use manual::CHAPTERS;
 
 use crate::cli::{Bench, Benchmark};
@@ -33,6 +35,7 @@ use crate::exit::Exit;
 use crate::ui::terminal::Terminal;
 use anyhow::Result;
 use bag::{queue, stack};
+use lock::rwlock;
 use subject::{Entry, Kind};
 
 /// Runs the subcommand.
@@ -47,6 +50,11 @@ pub(crate) fn run(arguments: Bench) -> Result<Exit> {
         Benchmark::Stack(options) => {
             session::run(&options.measuring, |setup| bag::bench(stack::KIND, stack::rivals(), &options, setup))
         }
+        Benchmark::Rwlock(options) => session::run(&options.measuring, |setup| {
+            let (threads, is_bare) = (&options.measuring.threads, options.bare);
+            let loads = lock::Loads { threads, writes: &options.writes, held: &options.held, is_bare };
+            Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup))
+        }),
         Benchmark::List { output } => {
             list::write(&all(), &Terminal::new(&output))?;
             Ok(Exit::Done)
@@ -56,5 +64,9 @@ pub(crate) fn run(arguments: Bench) -> Result<Exit> {
 
 /// Everything that can be measured.
 fn all() -> Vec<(Kind, Vec<Entry>)> {
-    vec![(queue::KIND, bag::entries(&queue::rivals())), (stack::KIND, bag::entries(&stack::rivals()))]
+    vec![
+        (queue::KIND, bag::entries(&queue::rivals())),
+        (stack::KIND, bag::entries(&stack::rivals())),
+        (rwlock::KIND, lock::entries(&rwlock::rivals())),
+    ]
 }

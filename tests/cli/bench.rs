@@ -94,6 +94,28 @@ fn a_stack_is_measured_as_a_queue_is() {
 }
 
 #[test]
+fn a_lock_is_measured_and_held_to_its_promise() {
+    let rwlock = |arguments: &[&str]| bench(&[&["rwlock"], &SMALL[..], arguments].concat());
+    let output = rwlock(&["--writes", "1,100", "--held", "0,100ns", "-q", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"rwlock".into(), &"std".into()));
+    let cases = json["cases"].as_array().unwrap();
+    assert_eq!((cases.len(), &cases[3]["writes_percent"], &cases[3]["held_ns"]), (4, &100.into(), &100.into()));
+    let row = &cases[0]["results"][0];
+    assert!(row["lock_ns"].as_f64().is_some_and(|time| time > 0.0) && row["fairness_to_mean"].is_number(), "{row}");
+    assert!(row["longest_ns"].is_number() && row["handed_share"].is_number(), "{row}");
+    for (name, evidence) in [("broken-writers", "two writers inside"), ("broken-readers", "a reader inside beside")] {
+        let output = rwlock(&["--with", &format!("{name},std"), "-q"]);
+        assert!(!check(&output, 1).contains(name) && errors(&output).contains(evidence), "{}", errors(&output));
+    }
+    let bare = check(&rwlock(&["--bare", "--held", "0", "--threads", "1", "--with", "std", "-q"]), 0);
+    assert!(bare.contains("10 % writes, held 0, 1 thread, bare") && bare.contains("the harness alone"), "{bare}");
+    for arguments in [["--held", "5"], ["--held", "soon"], ["--held", "2s"], ["--writes", "101"]] {
+        assert_eq!(check(&rwlock(&arguments), 2), "", "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_wrong_answer_is_named_has_no_figure_and_ends_with_1() {
     for (kind, evidence) in [
         ("lost", " never came out, first item "),
