@@ -7,6 +7,8 @@
 //! It knows no structure, and holds only what some structure uses; a feature alone may leave some of that unused.
 #![allow(unused_imports, dead_code, unused_macros, reason = "each structure uses its part")]
 
+#[cfg(feature = "queue-linked")]
+pub(crate) use crossbeam_epoch as epoch;
 pub(crate) use std::alloc::{alloc, dealloc};
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};

@@ -132,3 +132,61 @@ fn dropping_the_bounded_queue_drops_what_is_in_it() {
 fn a_bounded_queue_for_nothing() {
     let _ = Bounded::<u8>::new(0);
 }
+
+#[cfg(feature = "queue-linked")]
+mod linked {
+    use super::*;
+    use crate::queue::Linked;
+
+    /// Nodes are one by one, so that few are as good as many.
+    const SOME: usize = if cfg!(miri) { 100 } else { 10_000 };
+
+    #[test]
+    fn first_in_first_out() {
+        let queue = Linked::new();
+        assert!(queue.is_empty() && queue.pop().is_none());
+        for round in 0..3 {
+            (0..SOME).for_each(|number| queue.push(Box::new(number)));
+            assert!(!queue.is_empty());
+            assert!(queue.drain().take(SOME / 2).map(|item| *item).eq(0..SOME / 2), "round {round}");
+            assert!(queue.drain().map(|item| *item).eq(SOME / 2..SOME), "round {round}");
+            assert!(queue.is_empty() && queue.pop().is_none());
+        }
+        assert!(Linked::from_iter(0..SOME).into_iter().eq(0..SOME));
+    }
+
+    #[test]
+    fn dropping_drops_what_is_in_it() {
+        let item = Arc::new(());
+        for (pushed, popped, taken) in
+            [(0, 0, 0), (1, 0, 0), (1, 1, 0), (SOME, SOME / 2, 1), (SOME, 0, 0), (SOME, SOME, 0)]
+        {
+            let queue = Linked::new();
+            (0..pushed).for_each(|_| queue.push(Arc::clone(&item)));
+            assert_eq!(queue.drain().take(popped).count(), popped);
+            assert_eq!(Arc::strong_count(&item), 1 + pushed - popped);
+            assert_eq!(queue.into_iter().take(taken).count(), taken);
+            assert_eq!(Arc::strong_count(&item), 1);
+        }
+    }
+
+    /// Items may borrow: nothing of them is left when the queue is gone, whatever waits for an epoch to pass.
+    #[test]
+    fn items_that_borrow() {
+        let text = String::from("a b c");
+        let queue: Linked<&str> = text.split(' ').collect();
+        assert_eq!(queue.pop(), Some("a"));
+        assert_eq!(format!("{queue:?}"), "Linked { is_empty: false, .. }");
+        drop(queue);
+        drop(text);
+    }
+
+    #[test]
+    fn an_item_that_panics_when_dropped() {
+        let item = Arc::new(());
+        let fuses = (0..10).map(|number| Fuse { _held: Arc::clone(&item), is_lit: number == 5 });
+        let queue = Linked::from_iter(fuses);
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(queue))).is_err());
+        assert_eq!(Arc::strong_count(&item), 1);
+    }
+}

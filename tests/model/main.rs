@@ -42,9 +42,11 @@ mod util {
 mod queue {
     mod block;
     mod bounded;
+    mod linked;
     mod unbounded;
 
     pub(crate) use bounded::Bounded;
+    pub(crate) use linked::Linked;
     pub(crate) use unbounded::Queue;
 }
 
@@ -59,6 +61,7 @@ mod wait {
 }
 
 mod bounded;
+mod linked;
 mod unbounded;
 mod waiting;
 

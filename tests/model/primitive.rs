@@ -11,6 +11,8 @@
 #![allow(unsafe_code)]
 #![allow(unused_imports, unused_macros, reason = "the same names as in the program, used or not")]
 
+pub(crate) mod epoch;
+
 use std::alloc::Layout;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -46,6 +48,7 @@ pub(crate) unsafe fn dealloc(place: *mut u8, layout: Layout) {
 
 /// Ends one run, in which all memory has to have been given back, before another.
 pub(crate) fn fresh_run() {
+    epoch::fresh_run();
     assert_eq!(IN_USE.get(), 0, "memory is left over");
     for (place, layout) in GIVEN_BACK.take() {
         // SAFETY: it was given back with this layout, once, and the run that used it is over.

@@ -27,6 +27,20 @@ impl<T: Send> Fifo<T> for Queue<T> {
     }
 }
 
+#[cfg(feature = "queue-linked")]
+impl<T: Send> Fifo<T> for toolbox::queue::Linked<T> {
+    fn push(&self, item: T) -> Result<(), T> {
+        self.push(item);
+        Ok(())
+    }
+    fn pop(&self) -> Option<T> {
+        self.pop()
+    }
+    fn capacity(&self) -> usize {
+        usize::MAX
+    }
+}
+
 impl<T: Send> Fifo<T> for Bounded<T> {
     fn push(&self, item: T) -> Result<(), T> {
         self.try_push(item)
@@ -242,4 +256,63 @@ fn an_item_comes_back_when_memory_is_short() {
     // Nothing of it is left over: both kinds of push work once the block is used up.
     (0..3 * count).for_each(|number| queue.push(number));
     assert!(queue.drain().eq(0..3 * count));
+}
+
+#[cfg(feature = "queue-linked")]
+mod linked {
+    use super::*;
+    use toolbox::queue::Linked;
+
+    #[test]
+    fn every_item_arrives_once_and_in_order() {
+        for (pushers, poppers) in SHAPES {
+            check_delivery(&Linked::new(), pushers, poppers, rounds(20_000) / pushers);
+        }
+    }
+
+    #[test]
+    fn what_threads_see_is_what_a_queue_does() {
+        let queue = Linked::new();
+        for seed in 0..u32::try_from(rounds(1_500)).expect("a small number") {
+            let events = history(&queue, seed);
+            assert!(is_linearizable(&events, queue.capacity()), "{events:?}");
+            queue.drain().for_each(drop);
+        }
+    }
+
+    #[test]
+    fn dropped_after_a_race() {
+        for round in 0..rounds(200) {
+            let alive = Arc::new(AtomicUsize::new(0));
+            let queue = Linked::new();
+            thread::scope(|scope| {
+                let (queue, alive) = (&queue, &alive);
+                scope.spawn(move || {
+                    for number in 0..100 + 13 * (round % 100) {
+                        alive.fetch_add(1, SeqCst);
+                        queue.push(Item { pusher: 0, number, alive: Arc::clone(alive) });
+                    }
+                });
+                scope.spawn(move || (0..70 + 7 * (round % 100)).for_each(|_| drop(queue.pop())));
+            });
+            drop(queue);
+            assert_eq!(alive.load(SeqCst), 0);
+        }
+    }
+
+    /// What the documentation says of a thread that stalls: nothing that is popped meanwhile is freed.
+    #[test]
+    fn memory_grows_behind_a_thread_that_stalls() {
+        let queue = Linked::new();
+        let _stalled = crossbeam_epoch::pin();
+        let before = memory::in_use();
+        let count = rounds(20_000).min(100_000);
+        for number in 0..count {
+            queue.push(number);
+            assert_eq!(queue.pop(), Some(number));
+        }
+        let kept = memory::in_use() - before;
+        let nodes = isize::try_from(count * 2 * size_of::<usize>()).expect("a small number");
+        assert!(kept >= nodes, "{kept} bytes are kept for {count} nodes");
+    }
 }
