@@ -31,19 +31,25 @@ std::thread_local! {
     static FOR_EVER: RefCell<Vec<*mut dyn Any>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Larger by its alignment. Blocks are small here, and the queue relies on two of them never being as close to each other as
+/// their alignment allows; with neighbours a run would depend on where the allocator puts them.
+fn apart(layout: Layout) -> Layout {
+    Layout::from_size_align(layout.size() + layout.align(), layout.align()).expect("a small layout")
+}
+
 /// # Safety
 /// As [`std::alloc::alloc`].
 pub(crate) unsafe fn alloc(layout: Layout) -> *mut u8 {
     IN_USE.set(IN_USE.get() + 1);
     // SAFETY: the contract is the caller's.
-    unsafe { std::alloc::alloc(layout) }
+    unsafe { std::alloc::alloc(apart(layout)) }
 }
 
 /// # Safety
 /// As [`std::alloc::dealloc`].
 pub(crate) unsafe fn dealloc(place: *mut u8, layout: Layout) {
     IN_USE.set(IN_USE.get() - 1);
-    GIVEN_BACK.with_borrow_mut(|places| places.push((place, layout)));
+    GIVEN_BACK.with_borrow_mut(|places| places.push((place, apart(layout))));
 }
 
 /// Ends one run, in which all memory has to have been given back, before another.
