@@ -15,6 +15,7 @@
 //! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
 //!   for, and small leaves.
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
+//! - [`stack`] (feature `stack`): last in, first out, likewise.
 //! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
 
 #![warn(missing_docs)]
@@ -27,14 +28,17 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
-#[cfg(any(feature = "queue", feature = "wait"))]
+#[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
 
-#[cfg(any(feature = "queue", feature = "wait"))]
+#[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod util;
 
 #[cfg(feature = "queue")]
 pub mod queue;
+
+#[cfg(feature = "stack")]
+pub mod stack;
 
 #[cfg(feature = "wait")]
 pub mod wait;

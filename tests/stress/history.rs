@@ -1,8 +1,8 @@
-//! Small histories of what several threads did to a queue at once, and whether a queue could have done that.
+//! Small histories of what several threads did to a queue or a stack at once, and whether one could have done that.
 //!
 //! Each operation is recorded with the times of its call and its return, from one clock that all threads advance. The
 //! history is right if the operations can be put in one row so that each lies between its call and its return and a
-//! plain queue, given that row, answers the same. The search tries every operation that may come next, and remembers
+//! plain queue or stack, given that row, answers the same. The search tries every operation that may come next, and remembers
 //! the states that led nowhere (Wing and Gong's search, with Lowe's memory).
 
 use std::collections::{HashSet, VecDeque};
@@ -15,6 +15,26 @@ pub(crate) enum Deed {
     /// Refused for want of room.
     Full,
     Pop(Option<u32>),
+    /// Everything that was there, in the order in which it came out.
+    PopAll([Option<u32>; 16]),
+}
+
+/// From which end items are popped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum End {
+    /// Of a queue.
+    First,
+    /// Of a stack.
+    Last,
+}
+
+impl End {
+    fn pop(self, items: &mut VecDeque<u32>) -> Option<u32> {
+        match self {
+            Self::First => items.pop_front(),
+            Self::Last => items.pop_back(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,32 +51,37 @@ pub(crate) fn record(clock: &AtomicUsize, act: impl FnOnce() -> Deed) -> Event {
     Event { called, returned: clock.fetch_add(1, SeqCst), deed }
 }
 
-/// Whether a queue with room for `capacity` could have given these answers.
-pub(crate) fn is_linearizable(events: &[Event], capacity: usize) -> bool {
+/// Whether a queue or a stack with room for `capacity` could have given these answers.
+pub(crate) fn is_linearizable(events: &[Event], end: End, capacity: usize) -> bool {
     assert!(events.len() < 64, "a history has a bit for each event");
-    is_possible(events, capacity, 0, &mut VecDeque::new(), &mut HashSet::new())
+    is_possible(events, (end, capacity), 0, &mut VecDeque::new(), &mut HashSet::new())
 }
 
 type Seen = HashSet<(u64, VecDeque<u32>)>;
 
-fn is_possible(events: &[Event], capacity: usize, done: u64, queue: &mut VecDeque<u32>, seen: &mut Seen) -> bool {
+fn is_possible(events: &[Event], kind: (End, usize), done: u64, items: &mut VecDeque<u32>, seen: &mut Seen) -> bool {
+    let (end, capacity) = kind;
     let open = || events.iter().enumerate().filter(|(number, _)| done >> number & 1 == 0);
     let Some(first_return) = open().map(|(_, event)| event.returned).min() else { return true };
-    if !seen.insert((done, queue.clone())) {
+    if !seen.insert((done, items.clone())) {
         return false;
     }
     // Whatever was called before any other had returned may be the next.
     for (number, event) in open().filter(|(_, event)| event.called < first_return) {
-        let mut next = queue.clone();
+        let mut next = items.clone();
         let is_right = match event.deed {
             Deed::Push(item) => {
                 next.push_back(item);
                 next.len() <= capacity
             }
             Deed::Full => next.len() == capacity,
-            Deed::Pop(item) => next.pop_front() == item,
+            Deed::Pop(item) => end.pop(&mut next) == item,
+            Deed::PopAll(all) => {
+                let mut came = all.iter().flatten().copied();
+                std::iter::from_fn(|| end.pop(&mut next)).eq(came.by_ref())
+            }
         };
-        if is_right && is_possible(events, capacity, done | 1 << number, &mut next, seen) {
+        if is_right && is_possible(events, kind, done | 1 << number, &mut next, seen) {
             return true;
         }
     }
@@ -67,9 +92,13 @@ fn is_possible(events: &[Event], capacity: usize, done: u64, queue: &mut VecDequ
 mod tests {
     use super::*;
 
-    fn check(events: &[(usize, usize, Deed)], expected: bool) {
+    fn check_as(end: End, events: &[(usize, usize, Deed)], expected: bool) {
         let events: Vec<_> = events.iter().map(|&(called, returned, deed)| Event { called, returned, deed }).collect();
-        assert_eq!(is_linearizable(&events, 2), expected, "{events:?}");
+        assert_eq!(is_linearizable(&events, end, 2), expected, "{events:?}");
+    }
+
+    fn check(events: &[(usize, usize, Deed)], expected: bool) {
+        check_as(End::First, events, expected);
     }
 
     #[test]
@@ -83,5 +112,19 @@ mod tests {
         check(&[(0, 1, Push(1)), (2, 3, Pop(Some(1))), (4, 5, Pop(Some(1)))], false);
         check(&[(0, 1, Push(1)), (2, 3, Full)], false);
         check(&[(0, 1, Push(1)), (2, 3, Push(2)), (4, 5, Full)], true);
+    }
+
+    #[test]
+    fn a_stack_is_no_queue() {
+        use Deed::{Pop, PopAll, Push};
+        let both =
+            |first, second| [(0, 1, Push(1)), (2, 3, Push(2)), (4, 5, Pop(Some(first))), (6, 7, Pop(Some(second)))];
+        check_as(End::Last, &both(2, 1), true);
+        check_as(End::Last, &both(1, 2), false);
+        check_as(End::Last, &[(0, 1, Push(1)), (2, 5, Push(2)), (3, 4, Pop(Some(1))), (6, 7, Pop(Some(2)))], true);
+        let all = |items: &[u32]| PopAll(std::array::from_fn(|place| items.get(place).copied()));
+        check_as(End::Last, &[(0, 1, Push(1)), (2, 3, Push(2)), (4, 5, all(&[2, 1])), (6, 7, all(&[]))], true);
+        check_as(End::Last, &[(0, 1, Push(1)), (2, 3, Push(2)), (4, 5, all(&[1, 2])), (6, 7, all(&[]))], false);
+        check_as(End::Last, &[(0, 1, Push(1)), (2, 3, Push(2)), (4, 5, all(&[2])), (6, 7, all(&[1]))], false);
     }
 }

@@ -6,6 +6,7 @@
 mod history;
 mod memory;
 mod queue;
+mod stack;
 
 /// How many times a test of `usual` rounds goes round.
 fn rounds(usual: usize) -> usize {

@@ -8,6 +8,7 @@ mod check;
 pub(super) mod queue;
 mod reference;
 pub(super) mod stack;
+mod treiber;
 mod workload;
 
 pub(super) use cases::{bench, entries, loads};

@@ -3,6 +3,7 @@
 //! A rival is a type, an implementation of [`Bag`] and a line in [`rivals`].
 
 use super::reference::{Nothing, OneWord};
+use super::treiber::Treiber;
 use super::{Bag, Discipline, Rival, broken, loads, locked, rival};
 use crate::bench::subject::{Kind, Role};
 use std::collections::LinkedList;
@@ -33,6 +34,10 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
             "limit",
             "one fetch-add for each operation, on one word",
         ),
+        rival!(Rival, "toolbox", Ours, "toolbox::stack::Stack: recycled nodes, unbounded"),
+        rival!(Rival, "treiber", Treiber, "the textbook's on crossbeam-epoch: a node from the allocator for each item"),
+        rival!(Rival, "sdd", Sdd, "sdd::Stack: as that, with epochs of its own; each item in a Mutex<Option>"),
+        rival!(Rival, "parking-lot-vec", Parked, "parking_lot Mutex<Vec>"),
         rival!(Rival, "mutex-vec", Array, "std Mutex<Vec>"),
         rival!(Rival, "mutex-linkedlist", List, "std Mutex<LinkedList>"),
         rival!(Broken, "broken-lost", Losing, "loses one item in 100"),
@@ -46,6 +51,74 @@ type Losing<T> = broken::Losing<T, broken::Last>;
 type Doubling<T> = broken::Doubling<T, broken::Last>;
 type Reordering<T> = broken::Reordering<T, broken::Last>;
 type Leaking<T> = broken::Leaking<T, broken::Last>;
+
+type Ours<T> = toolbox::stack::Stack<T>;
+
+impl<T: Send> Bag<T> for Ours<T> {
+    const DISCIPLINE: Discipline = Discipline::Stack;
+
+    fn new(_: usize) -> Self {
+        Self::new()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        Ours::push(self, item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        Ours::pop(self)
+    }
+}
+
+/// What comes out of this stack is shared, and is dropped when its epochs say so. A caller that wants the item itself
+/// has to keep it in something it can be taken out of.
+struct Sdd<T: 'static>(sdd::Stack<Mutex<Option<T>>>);
+
+impl<T: Send> Bag<T> for Sdd<T> {
+    const DISCIPLINE: Discipline = Discipline::Stack;
+
+    fn new(_: usize) -> Self {
+        Self(sdd::Stack::new())
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.push(Mutex::new(Some(item)));
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        let entry = self.0.pop()?;
+        locked(&**entry).take()
+    }
+}
+
+impl<T> Drop for Sdd<T> {
+    fn drop(&mut self) {
+        while let Some(entry) = self.0.pop() {
+            drop(locked(&**entry).take());
+        }
+    }
+}
+
+type Parked<T> = parking_lot::Mutex<Vec<T>>;
+
+impl<T: Send> Bag<T> for Parked<T> {
+    const DISCIPLINE: Discipline = Discipline::Stack;
+
+    fn new(_: usize) -> Self {
+        Self::default()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.lock().push(item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.lock().pop()
+    }
+}
 
 type Array<T> = Mutex<Vec<T>>;
 
