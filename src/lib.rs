@@ -16,6 +16,7 @@
 //!   for, and small leaves.
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
 //! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
+//! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 
 #![warn(missing_docs)]
 
@@ -38,3 +39,6 @@ pub mod queue;
 
 #[cfg(feature = "wait")]
 pub mod wait;
+
+#[cfg(feature = "event")]
+pub mod event;
