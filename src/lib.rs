@@ -17,6 +17,7 @@
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
 //! - [`stack`] (feature `stack`): last in, first out, likewise.
 //! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
+//! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 
 #![warn(missing_docs)]
 
@@ -42,3 +43,6 @@ pub mod stack;
 
 #[cfg(feature = "wait")]
 pub mod wait;
+
+#[cfg(feature = "event")]
+pub mod event;

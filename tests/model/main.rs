@@ -57,11 +57,27 @@ mod wait {
     mod parker;
     mod patience;
 
-    pub(crate) use block::{block_on, block_on_timeout};
+    pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+}
+
+#[path = "../../src/event"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod event {
+    mod condition;
+    mod core;
+    mod flag;
+    mod line;
+    mod semaphore;
+
+    pub(crate) use condition::Condition;
+    pub(crate) use flag::Event;
+    pub(crate) use semaphore::Semaphore;
 }
 
 mod bounded;
+mod condition;
 mod linked;
+mod signals;
 mod unbounded;
 mod waiting;
 

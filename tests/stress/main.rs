@@ -3,6 +3,7 @@
 //! In a plain `cargo test` this takes a few seconds and finds what is grossly wrong; what is subtly wrong is for
 //! `tests/model`. `TOOLBOX_STRESS=20` makes it twenty times as long. Under Miri it is as short as can be.
 
+mod event;
 mod history;
 mod memory;
 mod queue;
