@@ -17,6 +17,8 @@ pub mod directory;
 pub mod extents;
 #[cfg(feature = "fragment")]
 pub mod handle;
+#[cfg(feature = "bench")]
+pub mod heap;
 pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]

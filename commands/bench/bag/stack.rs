@@ -3,7 +3,7 @@
 //! A rival is a type, an implementation of [`Bag`] and a line in [`rivals`].
 
 use super::reference::{Nothing, OneWord};
-use super::{Bag, Discipline, Rival, broken, loads, locked, rival};
+use super::{Bag, Discipline, Rival, broken, loads, locked, memory, rival};
 use crate::bench::subject::{Kind, Role};
 use std::collections::LinkedList;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ pub(in crate::bench) const KIND: Kind = Kind {
     operations: 2,
     foreign_is: "items that came from another thread",
     baseline: "mutex-linkedlist",
-    columns: &[],
+    columns: memory::COLUMNS,
     loads,
 };
 
