@@ -4,8 +4,7 @@
 //!
 //! Items lie in a chain of blocks ([`block`](super::block)). `tail` and `head` are one word each: the address of a
 //! block and an index into it. A push adds one to `tail`, and what was there before is the slot that it has drawn; no
-//! other push draws it, so it is never tried twice for it. A pop does the same with `head`, after a look that there is
-//! something.
+//! other push draws it, so it is never tried twice for it. A pop does the same with `head`.
 //!
 //! A pop may draw a slot whose push has not come by yet. It waits a little and then abandons the slot; the push finds
 //! it abandoned and draws another. So a thread that is stopped in the middle costs a slot, and holds up nobody.
@@ -25,10 +24,16 @@
 //!
 //! # Empty or not
 //!
-//! A queue is empty when `head` has reached `tail`. Two words cannot be read at once, and a block that is used again may
-//! make old and new look alike; [`Queue::is_empty`] therefore counts the blocks that came into use in between. A pop
-//! does not read `tail` each time: beside `head` stands how far `tail` was known to be, and that may be out of date in
-//! either direction. It costs a wasted slot at worst.
+//! A queue is empty when `head` has reached `tail`. A look at both before each pop would cost two transfers of cache
+//! lines more than the addition, so a pop is *bold* as long as that goes well: it draws, and looks at `tail` only if its
+//! slot turns out not to be full. If `tail` has not come by there the queue is empty; the slot is abandoned, and from
+//! then on pops are careful, until they have found something often enough in a row. A careful pop looks first. Even
+//! that does not read `tail` each time: beside `head` stands how far `tail` was known to be, and that may be out of date
+//! in either direction, at the price of a wasted slot.
+//!
+//! Two words cannot be read at once, and a block that is used again may make old and new look alike;
+//! [`Queue::is_empty`] therefore counts the blocks that came into use in between. A pop that has drawn a slot knows that
+//! its block is not used again before it is done.
 //!
 //! # Where it comes from
 //!
@@ -40,7 +45,8 @@
 //!
 //! `tail` and `head` are changed and, where it is about being empty, read with `SeqCst`: a pop that finds nothing has to
 //! agree with pops and pushes on other queues about what came first. A push takes effect when it draws the slot that it
-//! fills, a pop when it draws its slot or, if that came first, right after the push drew it.
+//! fills, a pop when it draws its slot or, if that came first, right after the push drew it. A pop that finds nothing
+//! takes effect when it reads `tail`: all that was pushed lies before its own slot, and has been drawn by other pops.
 //!
 //! # Safety
 //!
@@ -48,8 +54,8 @@
 //! list of retired blocks; what "finished" means is said above.
 #![allow(unsafe_code)]
 
-use super::block::{ALIGN, Block, FIRST, STRIDE};
-use crate::primitive::{AtomicPtr, AtomicUsize};
+use super::block::{ALIGN, Block, FIRST, Slot};
+use crate::primitive::{AtomicBool, AtomicPtr, AtomicUsize, IS_MODEL};
 use crate::util::padded::Padded;
 use std::alloc::handle_alloc_error;
 use std::iter::FusedIterator;
@@ -66,6 +72,10 @@ const SHIFT: u32 = usize::BITS - ADDRESS_BITS;
 const INDEX_MASK: usize = (ALIGN << SHIFT) - 1;
 
 const _: () = assert!(usize::BITS == 64 && INDEX_MASK >= 3 << 22 | 0xF_FFFF);
+
+/// So many items that careful pops saw, and no empty queue in between, make them bold. A bold pop that finds nothing
+/// costs a slot and a push its second attempt; one such among so many pops is little.
+const BOLD_AFTER: usize = if IS_MODEL { 1 } else { 64 };
 
 /// What stands in `head` and `tail`: an address and an index. Adding one to the word adds one to the index.
 struct Place<T> {
@@ -144,10 +154,15 @@ struct Head {
     place: AtomicUsize,
     /// A place that `tail` was seen to have reached, in `head`'s block if it is up to date.
     known: AtomicUsize,
+    /// How many items careful pops have seen since the queue was last found empty, or pops became careful. A guess: additions
+    /// of two threads at once may count as one.
+    streak: AtomicUsize,
 }
 
-/// What is used once per block.
+/// What is written once per block, or seldom.
 struct Rest<T> {
+    /// Whether pops draw without a look at `tail`.
+    is_bold: AtomicBool,
     /// A block to be used next, or null.
     spare: AtomicPtr<Block<T>>,
     /// Blocks that `head` has left and that may still be in use: a list through `retired_next`.
@@ -158,6 +173,16 @@ struct Rest<T> {
     tail_moves: AtomicUsize,
     /// How often `head` has.
     head_moves: AtomicUsize,
+}
+
+/// What a pop finds that drew a slot before the push.
+enum Late {
+    /// The push has come.
+    Filled,
+    /// No push has come that far, and the slot is abandoned: the queue is empty.
+    Empty,
+    /// A push is on its way and did not come in time; the slot is abandoned.
+    Abandoned,
 }
 
 /// What became of a push that drew an index beyond the end.
@@ -184,9 +209,14 @@ impl<T> Queue<T> {
         let first = Self::allocate().unwrap_or_else(|| handle_alloc_error(Block::<T>::LAYOUT));
         let start = Place::new(first, FIRST).word;
         Self {
-            head: Padded(Head { place: AtomicUsize::new(start), known: AtomicUsize::new(start) }),
+            head: Padded(Head {
+                place: AtomicUsize::new(start),
+                known: AtomicUsize::new(start),
+                streak: AtomicUsize::new(0),
+            }),
             tail: Padded(AtomicUsize::new(start)),
             rest: Padded(Rest {
+                is_bold: AtomicBool::new(true),
                 spare: AtomicPtr::new(ptr::null_mut()),
                 retired: AtomicPtr::new(ptr::null_mut()),
                 installs: AtomicUsize::new(0),
@@ -227,7 +257,7 @@ impl<T> Queue<T> {
                     Beyond::NoMemory => return Err(unsafe { item.assume_init() }),
                 }
             }
-            if index.is_multiple_of(STRIDE) {
+            if !Block::<T>::has_slot(index) {
                 continue;
             }
             // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this push.
@@ -242,12 +272,8 @@ impl<T> Queue<T> {
     /// Takes the item at the front, or `None` if there is none.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let mut believes = true;
         loop {
-            let place = Place::<T>::from_word(self.head.place.load(Relaxed));
-            let known = Place::from_word(self.head.known.load(Relaxed));
-            let is_known = believes && known.is_shortly_after(place);
-            if !is_known && !self.has_more(place) {
+            if !self.rest.is_bold.load(Relaxed) && !self.may_have_more() {
                 return None;
             }
             // The block is ours to use from here on, since `head` is still on it: pairs with the exchange in `advance`.
@@ -259,17 +285,20 @@ impl<T> Queue<T> {
                 }
                 continue;
             }
-            if index.is_multiple_of(STRIDE) {
+            if !Block::<T>::has_slot(index) {
                 continue;
             }
             // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this pop.
             let slot = unsafe { Block::slot(place.block(), index) };
-            // SAFETY: no other pop has drawn this index.
-            if let Some(item) = unsafe { slot.take() } {
-                return Some(item);
+            if !slot.is_full() {
+                match self.wait(place, &slot) {
+                    Late::Filled => {}
+                    Late::Empty => return None,
+                    Late::Abandoned => continue,
+                }
             }
-            // Either that push is slow, or what was known of `tail` was from another time.
-            believes = false;
+            // SAFETY: no other pop has drawn this index, and the slot is full.
+            return Some(unsafe { slot.take() });
         }
     }
 
@@ -312,14 +341,49 @@ impl<T> Queue<T> {
         Drain { queue: self }
     }
 
+    /// Waits for the push that fills the slot at `place`, which this pop has drawn, or gives it up.
+    #[cold]
+    fn wait(&self, place: Place<T>, slot: &Slot<'_, T>) -> Late {
+        let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+        let is_empty = tail.block() == place.block() && tail.index() <= place.index();
+        if !is_empty && slot.is_filled_in_time() || !slot.abandon() {
+            return Late::Filled;
+        }
+        if is_empty {
+            self.found_empty();
+            return Late::Empty;
+        }
+        Late::Abandoned
+    }
+
+    /// Makes pops careful, and uses the time.
+    fn found_empty(&self) {
+        self.rest.is_bold.store(false, Relaxed);
+        self.head.streak.store(0, Relaxed);
+        self.sweep_retired();
+    }
+
+    /// Whether there may be something for a pop. `false` is certain.
+    #[inline(never)]
+    fn may_have_more(&self) -> bool {
+        let place = Place::<T>::from_word(self.head.place.load(Relaxed));
+        let known = Place::from_word(self.head.known.load(Relaxed));
+        known.is_shortly_after(place) || self.has_more(place)
+    }
+
     /// Whether there may be something for a pop at `place`. `false` is certain.
     #[cold]
     fn has_more(&self, place: Place<T>) -> bool {
         let tail = Place::<T>::from_word(self.tail.load(SeqCst));
         let end = if tail.block() == place.block() { tail.index().min(Block::<T>::END) } else { Block::<T>::END };
         if end <= place.index() && tail.block() == place.block() && self.is_empty() {
-            self.sweep_retired();
+            self.found_empty();
             return false;
+        }
+        let streak = self.head.streak.load(Relaxed).saturating_add(end.saturating_sub(place.index()));
+        self.head.streak.store(streak, Relaxed);
+        if streak >= BOLD_AFTER {
+            self.rest.is_bold.store(true, Relaxed);
         }
         self.head.known.store(Place::new(place.block(), end).word, Relaxed);
         true
@@ -384,7 +448,7 @@ impl<T> Queue<T> {
         let header = unsafe { &*block };
         if Place::<T>::from_word(self.tail.load(SeqCst)).block() == block {
             // All slots have been drawn by pops, and no push has begun another block.
-            header.poppers.leave();
+            self.turn_back(block);
             return false;
         }
         let next = header.next.load(Relaxed); // `tail` has moved there, and that was acquired above.
@@ -406,6 +470,21 @@ impl<T> Queue<T> {
         }
         header.poppers.leave();
         true
+    }
+
+    /// Takes back the visit of a pop that found the queue empty, unless `head` has moved on since: otherwise pops on an
+    /// empty queue could use up all indexes.
+    fn turn_back(&self, block: *mut Block<T>) {
+        let mut seen = Place::<T>::from_word(self.head.place.load(Relaxed));
+        while seen.block() == block {
+            // The index says how many visits there were. This one was none.
+            match self.head.place.compare_exchange(seen.word, seen.word - 1, SeqCst, Relaxed) {
+                Ok(_) => return self.found_empty(),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        // SAFETY: a visitor of a block may use it until it leaves.
+        unsafe { &*block }.poppers.leave();
     }
 
     /// A block with `item` in its first slot, or nothing when memory is short.

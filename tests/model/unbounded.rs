@@ -156,6 +156,48 @@ fn a_pop_that_came_too_early() {
     });
 }
 
+/// Whoever has pushed finds something, unless another pop took it: bold pops that came too early, and careful ones that see
+/// `head` before the slots it passed are given up, do not hide it.
+#[test]
+fn a_pop_after_a_push_finds_something() {
+    for is_careful in [false, true] {
+        check(2, move || {
+            let queue = Arc::new(Queue::new());
+            if is_careful {
+                assert!(queue.pop().is_none());
+            }
+            let theirs = Arc::clone(&queue);
+            let other = thread::spawn(move || numbers(theirs.pop()));
+            queue.push(item(1));
+            let ours = numbers(queue.pop());
+            let got = [ours, other.join().unwrap()].concat();
+            assert_eq!(got, [1]);
+            assert!(queue.is_empty() && queue.pop().is_none());
+        });
+    }
+}
+
+/// Pops on an empty queue draw beyond the end of its block, and give back what they drew, while a push leaves that block.
+#[test]
+fn pops_that_turn_back_at_the_end_of_a_block() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        // The first block is used up: one slot by a pop that came too early, one by an item.
+        assert!(queue.pop().is_none());
+        queue.push(item(0));
+        assert!(queue.pop().is_some());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers((0..2).filter_map(|_| theirs.pop())));
+        (1..3).for_each(|number| queue.push(item(number)));
+        let ours = numbers(queue.pop());
+        let theirs = other.join().unwrap();
+        assert!(theirs.is_sorted());
+        let mut got = [ours, theirs, numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
+
 /// A pop comes to a block that is used for the second time, and knows of it by `head` alone.
 #[test]
 fn a_pop_in_a_block_that_is_used_again() {
