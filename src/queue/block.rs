@@ -62,8 +62,9 @@ pub(super) const FIRST: usize = LANES;
 const EAGER_LOOKS: u32 = if IS_MODEL { 1 } else { 32 };
 const PATIENT_LOOKS: u32 = if IS_MODEL { 0 } else { 64 };
 
-/// What a block and the bookkeeping of malloc may take together: two pages.
-const BLOCK_BYTES: usize = 8192 - 16;
+/// What a block and the bookkeeping of malloc may take together: two pages. Less under Miri, so that a few operations lead
+/// from block to block.
+const BLOCK_BYTES: usize = if cfg!(miri) { 512 } else { 8192 - 16 };
 
 const HEADER_BYTES: usize = 64;
 

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// More than a block of numbers; more than three where that takes no time.
-const MANY: usize = if cfg!(miri) { 1_000 } else { 30_000 };
+const MANY: usize = if cfg!(miri) { 300 } else { 30_000 };
 
 #[test]
 fn first_in_first_out() {

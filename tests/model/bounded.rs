@@ -135,3 +135,23 @@ fn batches_go_round() {
         assert!(got.into_iter().eq(1..=2 + placed));
     });
 }
+
+/// Who has seen that there is room, or an item, finds it, even if the other thread is still at work in the slot.
+#[test]
+fn what_was_counted_is_there() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(1));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || push(&theirs, 1));
+        assert!(!queue.is_full() || numbers(queue.pop()) == [1]);
+        assert!(other.join().unwrap());
+    });
+    check(3, || {
+        let queue = Arc::new(Bounded::new(1));
+        assert!(push(&queue, 1));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        assert!(!queue.is_empty() || push(&queue, 2));
+        assert_eq!(other.join().unwrap(), [1]);
+    });
+}

@@ -19,7 +19,8 @@
 //!
 //! # Weakened on purpose
 //!
-//! A model that cannot fail proves nothing. Each file says which orderings were weakened to see one fail.
+//! A model that cannot fail proves nothing. `tests/mutations/run` weakens each ordering and wants the test that its table names
+//! to fail; where a file says what else was tried, that was by hand.
 
 mod futex;
 mod primitive;
