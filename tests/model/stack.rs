@@ -9,7 +9,8 @@ use loom::thread;
 /// An item that the checker watches: it is on the heap, and a leak or a second drop is found.
 type Item = loom::alloc::Track<usize>;
 
-/// Nodes in the first segment.
+/// Nodes in a segment, and in the first.
+const SEGMENT: usize = 4;
 const IN_FIRST: usize = 3;
 
 fn item(number: usize) -> Item {
@@ -161,6 +162,23 @@ fn grow_and_grow() {
         let mut got = numbers(stack.drain());
         assert_eq!(got.split_off(2), [0; IN_FIRST]);
         assert_same(got, &[1, 2]);
+    });
+}
+
+/// One reads the directory while the other replaces it.
+#[test]
+fn grow_and_pop() {
+    check(3, || {
+        let stack = Arc::new(Stack::new());
+        let full = IN_FIRST + SEGMENT;
+        (0..full).for_each(|number| stack.push(item(number)));
+        let theirs = Arc::clone(&stack);
+        let other = thread::spawn(move || theirs.push(item(full)));
+        let mut got = numbers(stack.pop());
+        other.join().unwrap();
+        got.extend(numbers(stack.drain()));
+        assert!(got[0] >= full - 1);
+        assert_same(got, &(0..=full).collect::<Vec<_>>());
     });
 }
 
