@@ -1,5 +1,11 @@
-//! Models of the stack. A segment has four nodes here, of which the header takes some in the first; the first directory
+//! Models of the stack. A segment has four nodes here, of which the header takes one in the first; the first directory
 //! has room for one segment.
+//!
+//! # Weakened on purpose
+//!
+//! The tables `stack-list` and `stack-nodes` of `tests/mutations` say which change was caught by which model. Where one
+//! thread only takes out and another only puts in, the thread that the checker starts with is the one that puts in: with
+//! the other way round it saw one interleaving only, and nothing failed.
 
 use super::check;
 use super::stack_source::Stack;
@@ -48,11 +54,9 @@ fn push_and_pop() {
     check(3, || {
         let stack = Arc::new(Stack::new());
         let theirs = Arc::clone(&stack);
-        let other = thread::spawn(move || [1, 2].map(item).into_iter().for_each(|item| theirs.push(item)));
-        let mut got = numbers((0..2).filter_map(|_| stack.pop()));
-        // Whatever was there was the last that was.
-        assert!([&[][..], &[1], &[2], &[1, 2], &[2, 1]].contains(&&got[..]));
-        other.join().unwrap();
+        let other = thread::spawn(move || numbers((0..2).filter_map(|_| theirs.pop())));
+        [1, 2].map(item).into_iter().for_each(|item| stack.push(item));
+        let mut got = other.join().unwrap();
         got.extend(numbers(stack.drain()));
         assert_same(got, &[1, 2]);
         assert!(stack.is_empty());
@@ -140,10 +144,10 @@ fn push_and_pop_all() {
         let stack = Arc::new(Stack::new());
         stack.push(item(1));
         let theirs = Arc::clone(&stack);
-        let other = thread::spawn(move || [2, 3].map(item).into_iter().for_each(|item| theirs.push(item)));
-        let mut all = numbers(stack.pop_all());
+        let other = thread::spawn(move || numbers(theirs.pop_all()));
+        [2, 3].map(item).into_iter().for_each(|item| stack.push(item));
+        let mut all = other.join().unwrap();
         assert!([&[1][..], &[2, 1], &[3, 2, 1]].contains(&&all[..]));
-        other.join().unwrap();
         all.extend(numbers(stack.pop_all()));
         assert_same(all, &[1, 2, 3]);
     });
@@ -173,9 +177,9 @@ fn grow_and_pop() {
         let full = IN_FIRST + SEGMENT;
         (0..full).for_each(|number| stack.push(item(number)));
         let theirs = Arc::clone(&stack);
-        let other = thread::spawn(move || theirs.push(item(full)));
-        let mut got = numbers(stack.pop());
-        other.join().unwrap();
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        stack.push(item(full));
+        let mut got = other.join().unwrap();
         got.extend(numbers(stack.drain()));
         assert!(got[0] >= full - 1);
         assert_same(got, &(0..=full).collect::<Vec<_>>());
