@@ -51,6 +51,16 @@ mod queue {
     pub(crate) use unbounded::Queue;
 }
 
+#[path = "../../src/stack"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod stack_source {
+    mod list;
+    mod nodes;
+    mod treiber;
+
+    pub(crate) use treiber::Stack;
+}
+
 #[path = "../../src/wait"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod wait {
@@ -79,6 +89,7 @@ mod bounded;
 mod condition;
 mod linked;
 mod signals;
+mod stack;
 mod unbounded;
 mod waiting;
 
