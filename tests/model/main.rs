@@ -50,6 +50,19 @@ mod queue {
     pub(crate) use unbounded::Queue;
 }
 
+#[path = "../../src/mutex"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod mutex {
+    mod barging;
+    mod lock_core;
+    mod protocol;
+    mod waiters;
+
+    pub(crate) use barging::BargingCore;
+    pub(crate) use lock_core::LockCore;
+    pub(crate) use protocol::{Acquire, Core, Who};
+}
+
 #[path = "../../src/wait"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod wait {
@@ -78,6 +91,9 @@ mod bounded;
 mod condition;
 mod linked;
 mod signals;
+#[path = "mutex.rs"]
+mod mutexes;
+mod published;
 mod unbounded;
 mod waiting;
 
