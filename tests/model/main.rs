@@ -90,10 +90,9 @@ mod event {
 mod bounded;
 mod condition;
 mod linked;
-mod signals;
-#[path = "mutex.rs"]
 mod mutexes;
 mod published;
+mod signals;
 mod unbounded;
 mod waiting;
 
