@@ -60,7 +60,8 @@ const WAITING: u32 = 4;
 const AWAKE: u32 = 8;
 const OWED: u32 = 16;
 
-/// How often a thread that was woken looks for the mutex before it goes back to sleep.
+/// How often a thread looks for the mutex before it takes a place in the line, and again when it is owed the mutex and sleeping
+/// would keep it locked for longer than whoever has it now is likely to.
 const PAUSES: u32 = if IS_MODEL { 0 } else { 100 };
 
 /// A mutex without data that makes the best of its time, and passes over nobody twice. 16 bytes, and none for whoever
@@ -229,8 +230,8 @@ impl BargingCore {
                     return true;
                 }
             } else if word & QUEUE_LOCKED == 0 {
-                // The next unlock wakes somebody; while there is none to come, it would be nobody.
-                let also = if who == Who::Thread && word & LOCKED != 0 { AWAKE } else { 0 };
+                // It is not free, so an unlock is still to come, and wakes somebody.
+                let also = if who == Who::Thread { AWAKE } else { 0 };
                 let ours = (word & !(clear | also)) | QUEUE_LOCKED;
                 // Acquire: pairs with the Release in `give_queue_back`.
                 if self.word.compare_exchange_weak(word, ours, Acquire, Relaxed).is_ok() {
@@ -245,7 +246,7 @@ impl BargingCore {
     fn wait(&self, waiter: Pin<&Waiter>, context: &Context<'_>, who: Who) -> Poll<()> {
         let is_woken = waiter.state() == state::WOKEN;
         let clear = if is_woken { AWAKE } else { 0 };
-        let pauses = if who == Who::Thread && is_woken { PAUSES } else { 0 };
+        let pauses = if who == Who::Thread { PAUSES } else { 0 };
         if self.take(self.word.load(Relaxed), clear) || self.look_and_clear(pauses, clear) {
             waiter.reset();
             return Poll::Ready(());
@@ -264,8 +265,22 @@ impl BargingCore {
             unsafe { self.waiters.push_back(waiter, waker) };
         }
         self.give_queue_back(None);
+        // The next unlock hands over, and may be near.
+        if is_woken && (0..pauses).any(|_| has_left(&waiter)) && waiter.state() == state::OWNER {
+            waiter.reset();
+            return Poll::Ready(());
+        }
         Poll::Pending
     }
+}
+
+/// Whether a waiter is out of the list; if not, pauses.
+fn has_left(waiter: &Waiter) -> bool {
+    let has_left = waiter.state() != state::QUEUED;
+    if !has_left {
+        spin_loop();
+    }
+    has_left
 }
 
 /// What is due to the first in the list, with a word like this: the flag that says so, and what it is told.

@@ -14,6 +14,7 @@
 use crate::primitive::{AtomicU32, UnsafeCell, constant};
 use std::fmt;
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -35,7 +36,8 @@ pub(super) mod state {
 /// One that waits, or will.
 pub struct Waiter {
     state: AtomicU32,
-    links: UnsafeCell<Links>,
+    /// Nothing until it first enters a list, since most futures never do.
+    links: UnsafeCell<MaybeUninit<Links>>,
     _pinned: PhantomPinned,
 }
 
@@ -56,8 +58,8 @@ unsafe impl Sync for Waiter {}
 impl Waiter {
     /// One that is in no list.
     pub(super) fn new() -> Self {
-        let links = Links { before: ptr::null(), after: ptr::null(), is_owed: false, waker: None };
-        Self { state: AtomicU32::new(state::IDLE), links: UnsafeCell::new(links), _pinned: PhantomPinned }
+        let links = UnsafeCell::new(MaybeUninit::uninit());
+        Self { state: AtomicU32::new(state::IDLE), links, _pinned: PhantomPinned }
     }
 
     /// Where it is. Whatever was done to it by whoever took it out of the list is over, and seen.
@@ -71,10 +73,14 @@ impl Waiter {
     }
 
     /// # Safety
-    /// The caller holds the queue, or the waiter is in no list and is the caller's.
+    /// The caller holds the queue, and the waiter is in the list or was.
     unsafe fn links<R>(&self, change: impl FnOnce(&mut Links) -> R) -> R {
-        // SAFETY: the caller says that there is no other access.
-        self.links.with_mut(|links| change(unsafe { &mut *links }))
+        self.links.with_mut(|links| {
+            // SAFETY: the queue is held, so there is no other access.
+            let links = unsafe { &mut *links };
+            // SAFETY: they were written when the waiter entered the list.
+            change(unsafe { links.assume_init_mut() })
+        })
     }
 }
 
@@ -262,8 +268,10 @@ unsafe fn at<R>(waiter: *const Waiter, change: impl FnOnce(&mut Links) -> R) -> 
 unsafe fn enter(waiter: *const Waiter, its: Links) {
     // SAFETY: it is the caller's.
     let waiter = unsafe { &*waiter };
-    // SAFETY: nobody else knows it before the queue is given back.
-    unsafe { waiter.links(|links| *links = its) };
+    waiter.links.with_mut(|links| {
+        // SAFETY: nobody else knows it before the queue is given back. A waker of an earlier stay was taken out then.
+        unsafe { links.write(MaybeUninit::new(its)) }
+    });
     // Relaxed: the owner reads it itself, and others come to it through the queue.
     waiter.state.store(state::QUEUED, Relaxed);
 }

@@ -14,8 +14,8 @@
 //!
 //! # Weakened on purpose
 //!
-//! Each of these was done to the sources, alone, and the model named failed.
-//! WEAKENED
+//! Each ordering, and each step that the protocols owe to those who wait, was changed alone: the tables `mutex-*.toml` of
+//! `tests/mutations` say which, and which of these models failed.
 //!
 //! # Safety
 //!
