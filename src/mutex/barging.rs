@@ -71,6 +71,7 @@ pub struct BargingCore {
     waiters: Waiters,
 }
 
+#[inline]
 fn is_free(word: u32) -> bool {
     word & (LOCKED | OWED) == 0
 }
@@ -89,6 +90,7 @@ impl BargingCore {
     }
 
     /// Takes it, if it is free in `word` or becomes so, and clears other flags by the way.
+    #[inline]
     fn take(&self, mut word: u32, clear: u32) -> bool {
         while is_free(word) {
             // Acquire: pairs with the Release in `release`.

@@ -46,6 +46,7 @@ pub struct MutexGuard<'a, T: ?Sized, C: Core = BargingCore> {
 
 impl<'a, T: ?Sized, C: Core> MutexGuard<'a, T, C> {
     /// For one who has taken the core.
+    #[inline]
     pub(super) fn new(mutex: &'a Mutex<T, C>) -> Self {
         Self { mutex, _data: PhantomData }
     }

@@ -187,6 +187,7 @@ impl<T: ?Sized, C: Core> Mutex<T, C> {
     }
 
     /// Whether somebody has it, now. By the time it is known it may be otherwise.
+    #[inline]
     pub fn is_locked(&self) -> bool {
         self.core.is_locked()
     }
@@ -207,10 +208,12 @@ impl<T: ?Sized, C: Core> Mutex<T, C> {
         Acquire::new(&self.core, Who::Thread)
     }
 
+    #[inline]
     pub(super) fn core(&self) -> &C {
         &self.core
     }
 
+    #[inline]
     pub(super) fn data(&self) -> *mut T {
         self.data.get()
     }

@@ -57,6 +57,7 @@ pub struct Acquire<'a, C: Core> {
 }
 
 impl<'a, C: Core> Acquire<'a, C> {
+    #[inline]
     pub(crate) fn new(core: &'a C, who: Who) -> Self {
         Self { core, who, waiter: Waiter::new() }
     }

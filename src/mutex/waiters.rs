@@ -57,12 +57,14 @@ unsafe impl Sync for Waiter {}
 
 impl Waiter {
     /// One that is in no list.
+    #[inline]
     pub(super) fn new() -> Self {
         let links = UnsafeCell::new(MaybeUninit::uninit());
         Self { state: AtomicU32::new(state::IDLE), links, _pinned: PhantomPinned }
     }
 
     /// Where it is. Whatever was done to it by whoever took it out of the list is over, and seen.
+    #[inline]
     pub(super) fn state(&self) -> u32 {
         self.state.load(Acquire) // Pairs with the store in `Waiters::pop`.
     }
