@@ -116,6 +116,27 @@ fn a_lock_is_measured_and_held_to_its_promise() {
 }
 
 #[test]
+fn a_mutex_is_measured_with_threads_and_with_tasks() {
+    let mutex = |arguments: &[&str]| bench(&[&["mutex"], &SMALL[..], arguments].concat());
+    let output = mutex(&["--held", "0,100ns", "-q", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"mutex".into(), &"std".into()));
+    assert_eq!(json["cases"][1]["held_ns"], 100);
+    let output = mutex(&["--with", "broken,std", "-q"]);
+    assert!(!check(&output, 1).contains("broken") && errors(&output).contains("two writers inside"));
+    let tasks = |arguments: &[&str]| bench(&[&["async-mutex"], &SMALL[..], arguments].concat());
+    let output = tasks(&["--tasks", "1,8", "-q", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"async-mutex".into(), &"tokio".into()));
+    let cases = json["cases"].as_array().unwrap();
+    assert_eq!((cases.len(), &cases[1]["tasks"], &cases[3]["held"]), (4, &8.into(), &"yield".into()));
+    let row = &cases[1]["results"][0];
+    assert!(row["fairness_to_mean"].is_number() && row["handed_share"].is_number(), "{row}");
+    let output = tasks(&["--with", "broken,tokio", "-q"]);
+    assert!(!check(&output, 1).contains("broken") && errors(&output).contains("two tasks inside"));
+}
+
+#[test]
 fn a_wrong_answer_is_named_has_no_figure_and_ends_with_1() {
     for (kind, evidence) in [
         ("lost", " never came out, first item "),

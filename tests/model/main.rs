@@ -61,6 +61,19 @@ mod stack_source {
     pub(crate) use treiber::Stack;
 }
 
+#[path = "../../src/mutex"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod mutex {
+    mod barging;
+    mod lock_core;
+    mod protocol;
+    mod waiters;
+
+    pub(crate) use barging::BargingCore;
+    pub(crate) use lock_core::LockCore;
+    pub(crate) use protocol::{Acquire, Core, Who};
+}
+
 #[path = "../../src/wait"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod wait {
@@ -88,6 +101,8 @@ mod event {
 mod bounded;
 mod condition;
 mod linked;
+mod mutexes;
+mod published;
 mod signals;
 mod stack;
 mod unbounded;
