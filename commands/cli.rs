@@ -235,12 +235,6 @@ pub(crate) enum Benchmark {
     /// Measure locks for one writer or many readers
     #[command(before_long_help = BENCH_RWLOCK_EXAMPLES)]
     Rwlock(Box<BenchRwlock>),
-    /// Measure everything, one bench after the other
-    ///
-    /// Says beforehand how long it will take, and keeps to that: as many samples are taken as fit. Ends with what to use on
-    /// this host for which shape of load.
-    #[command(before_long_help = BENCH_ALL_EXAMPLES)]
-    All(Box<BenchAll>),
 
     /// Measure locks for one thread at a time
     #[command(before_long_help = BENCH_MUTEX_EXAMPLES)]
@@ -249,6 +243,13 @@ pub(crate) enum Benchmark {
     /// Measure locks that tasks await
     #[command(before_long_help = BENCH_ASYNC_MUTEX_EXAMPLES)]
     AsyncMutex(Box<BenchAsyncMutex>),
+
+    /// Measure everything, one bench after the other
+    ///
+    /// Says beforehand how long it will take, and keeps to that: as many samples are taken as fit. Ends with what to use on
+    /// this host for which shape of load.
+    #[command(before_long_help = BENCH_ALL_EXAMPLES)]
+    All(Box<BenchAll>),
 
     /// List what can be measured, and the rivals
     List {

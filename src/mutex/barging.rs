@@ -140,14 +140,15 @@ impl BargingCore {
                 // All who waited have left, and it became free with the last of them.
                 return self.wake_next(word);
             }
+            if word & QUEUE_LOCKED != 0 {
+                backoff.wait();
+                continue;
+            }
             let ours = (word | QUEUE_LOCKED | LOCKED) & !OWED;
             // Acquire: pairs with the Release in `give_queue_back`.
-            let is_queue_ours =
-                word & QUEUE_LOCKED == 0 && self.word.compare_exchange(word, ours, Acquire, Relaxed).is_ok();
-            if is_queue_ours {
+            if self.word.compare_exchange(word, ours, Acquire, Relaxed).is_ok() {
                 break;
             }
-            backoff.wait();
         }
         // SAFETY: the queue is ours, and `OWED` is set only while somebody is in it.
         let waker = unsafe { self.waiters.pop(state::OWNER) };

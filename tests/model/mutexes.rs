@@ -10,6 +10,7 @@
 //! - `anyone_may_leave`: one gives up at any point, queued, woken or already the owner; who waits behind it gets in.
 //! - `all_may_leave`: two give up; the mutex can be taken afterwards.
 //! - `a_newcomer_may_be_faster`: one who was woken in vain is owed the mutex and gets it; with one who only tries.
+//! - `who_is_owed_may_leave`: one gives up after it was polled several times, perhaps as the owner that it was made in the end.
 //! - `polled_for_nothing`: a future that is polled again, with another waker, while it is taken out.
 //!
 //! # Weakened on purpose
@@ -191,6 +192,31 @@ fn polled_for_nothing<C: Core + 'static>(preemptions: usize, new: fn() -> C, who
     });
 }
 
+/// One is polled several times and then leaves, perhaps as the owner; another tries meanwhile.
+fn who_is_owed_may_leave<C: Core + 'static>(preemptions: usize, new: fn() -> C, who: Who) {
+    check(preemptions, move || {
+        let shared = Shared::new(new());
+        assert!(shared.core.try_lock());
+        let leaves = Arc::clone(&shared);
+        let leaves = thread::spawn(move || {
+            let mut future = pin!(leaves.future(who));
+            for _ in 0..3 {
+                if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    leaves.work();
+                    return 1;
+                }
+                thread::yield_now();
+            }
+            0
+        });
+        shared.work();
+        let times = 1 + shared.try_lock() + shared.try_lock();
+        let times = times + leaves.join().unwrap();
+        assert_eq!(shared.number(), times);
+        assert!(!shared.core.is_locked() && shared.core.try_lock());
+    });
+}
+
 /// The holder unlocks while another one locks.
 fn published(is_mended: bool) {
     check(3, move || {
@@ -230,4 +256,11 @@ macro_rules! models {
     };
 }
 
-models!(one_at_a_time, anyone_may_leave, all_may_leave, a_newcomer_may_be_faster, polled_for_nothing);
+models!(
+    one_at_a_time,
+    anyone_may_leave,
+    all_may_leave,
+    a_newcomer_may_be_faster,
+    polled_for_nothing,
+    who_is_owed_may_leave
+);
