@@ -239,8 +239,9 @@ impl<T> Nodes<T> {
             }
             // SAFETY: the count was no more than the capacity of the directory then, which is no more than that of this one.
             let slot = unsafe { Directory::slot(directory, count) };
-            let is_ours = slot.compare_exchange(ptr::null_mut(), segment, AcqRel, Acquire).is_ok();
-            // Whoever filled the slot may be stopped, so all count it.
+            // Publishes nothing: what is in a segment is seen by those who are handed the numbers of its nodes.
+            let is_ours = slot.compare_exchange(ptr::null_mut(), segment, Relaxed, Relaxed).is_ok();
+            // Whoever filled the slot may be stopped, so all count it. Pairs with the load above.
             let _ = self.segments.compare_exchange(count, count + 1, AcqRel, Relaxed);
             if is_ours {
                 return Some(count);
