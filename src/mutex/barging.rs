@@ -360,6 +360,8 @@ impl Protocol for BargingCore {
         }
     }
 
+    /// # Safety
+    /// The caller has it.
     #[inline]
     unsafe fn release(&self) {
         // Release: pairs with the Acquire in `take`, and in `give_queue_back` and `hand_over`, which make another the owner.

@@ -252,6 +252,8 @@ impl Protocol for LockCore {
         }
     }
 
+    /// # Safety
+    /// The caller has it.
     #[inline]
     unsafe fn release(&self) {
         // SAFETY: the caller has it.
