@@ -218,10 +218,17 @@ pub(crate) struct Bench {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Benchmark {
     /// Measure queues: first in, first out
+    ///
+    /// Every rival moves items between threads under several loads. The unit is a pair: one item put in and taken out.
+    /// Before anything is timed each rival is checked item by item, and each timed run is checked as well; a wrong answer
+    /// has no speed, and ends with exit code 1.
     #[command(before_long_help = BENCH_QUEUE_EXAMPLES)]
     Queue(Box<BenchBag>),
 
     /// Measure stacks: last in, first out
+    ///
+    /// Every rival moves items between threads under several loads. The unit is a pair: one item put in and taken out. Each
+    /// item is checked, before anything is timed and while it is; a wrong answer has no speed, and ends with exit code 1.
     #[command(before_long_help = BENCH_STACK_EXAMPLES)]
     Stack(Box<BenchBag>),
 
@@ -229,11 +236,88 @@ pub(crate) enum Benchmark {
     #[command(before_long_help = BENCH_RWLOCK_EXAMPLES)]
     Rwlock(Box<BenchRwlock>),
 
+    /// Measure everything, one bench after the other
+    ///
+    /// Says beforehand how long it will take, and keeps to that: as many samples are taken as fit. Ends with what to use on
+    /// this host for which shape of load.
+    #[command(before_long_help = BENCH_ALL_EXAMPLES)]
+    All(Box<BenchAll>),
+
     /// List what can be measured, and the rivals
     List {
         #[command(flatten)]
         output: Output,
     },
+
+    /// Weigh a queue or a stack in this process
+    #[command(hide = true)]
+    Weigh {
+        /// queue or stack
+        bench: String,
+        /// Which
+        name: String,
+        /// With what inside
+        #[arg(value_enum)]
+        payload: Carried,
+        /// How many
+        items: usize,
+    },
+}
+
+const BENCH_ALL_EXAMPLES: &str = "\
+Examples:
+  toolbox bench all                     every bench with its usual loads
+  toolbox bench all --quick             the same in a fraction of the time
+  toolbox bench all --time 10m --save today.json";
+
+/// How everything is measured.
+#[derive(Args, Debug)]
+pub(crate) struct BenchAll {
+    /// Shorter samples, and fewer
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Take about so long in all (90s, 10m)
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) time: Option<Duration>,
+
+    /// With so many threads, where the load leaves it open [default: 1,2,4,8]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Vec<u16>,
+
+    /// How many units, such as pairs, each thread does in a sample
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000), hide_short_help = true)]
+    pub(crate) ops: Option<u64>,
+
+    /// Keep thread i on the i-th of these processors
+    #[arg(long, value_name = "CPU,...", value_delimiter = ',', hide_short_help = true)]
+    pub(crate) pin: Vec<usize>,
+
+    /// Weigh each queue and stack with so many items inside; 0 for not at all
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, hide_short_help = true)]
+    pub(crate) weigh: usize,
+
+    #[command(flatten)]
+    pub(crate) keeping: Keeping,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Answers that are kept, and compared with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Keeping {
+    /// Write the JSON to a file, after every load
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) save: Option<PathBuf>,
+
+    /// Compare with what --save wrote, on another day or host
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) compare: Option<PathBuf>,
+
+    /// Exit 1 when something became slower by more than this (with --compare)
+    #[arg(long, value_name = "PERCENT", requires = "compare", value_parser = parse_percent, hide_short_help = true)]
+    pub(crate) fail_over: Option<f64>,
 }
 
 const BENCH_QUEUE_EXAMPLES: &str = "\
@@ -283,11 +367,7 @@ pub(crate) struct BenchRwlock {
     pub(crate) measuring: Measuring,
 }
 
-/// Measure queues or stacks
-///
-/// Every rival moves items between threads under several loads. The unit is a pair: one item put in and taken out. Before
-/// anything is timed each rival is checked item by item, and each timed run is checked as well; a wrong answer has no
-/// speed, and ends with exit code 1.
+/// How queues and stacks are measured.
 #[derive(Args, Debug)]
 pub(crate) struct BenchBag {
     /// What the threads do, or all
@@ -302,6 +382,10 @@ pub(crate) struct BenchBag {
     /// What the items are
     #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_enum, default_values_t = [Carried::Word], hide_short_help = true)]
     pub(crate) payload: Vec<Carried>,
+
+    /// Weigh each structure with so many items inside; 0 for not at all
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, hide_short_help = true)]
+    pub(crate) weigh: usize,
 
     #[command(flatten)]
     pub(crate) measuring: Measuring,
@@ -344,17 +428,15 @@ pub(crate) struct Measuring {
     #[arg(long, value_name = "CPU,...", value_delimiter = ',', hide_short_help = true)]
     pub(crate) pin: Vec<usize>,
 
-    /// Write the JSON to a file, after every load
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) save: Option<PathBuf>,
+    /// Check for so long instead of measuring (10m), or until Ctrl-C; only ours unless --with names others
+    ///
+    /// Every run is checked, again and again, under every load that was chosen. The first wrong answer ends it, with the
+    /// evidence and exit code 1.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, conflicts_with_all = ["rounds", "save", "compare"], hide_short_help = true)]
+    pub(crate) soak: Option<Duration>,
 
-    /// Compare with what --save wrote, on another day or host
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) compare: Option<PathBuf>,
-
-    /// Exit 1 when something became slower by more than this (with --compare)
-    #[arg(long, value_name = "PERCENT", requires = "compare", value_parser = parse_percent, hide_short_help = true)]
-    pub(crate) fail_over: Option<f64>,
+    #[command(flatten)]
+    pub(crate) keeping: Keeping,
 
     #[command(flatten)]
     pub(crate) output: Output,

@@ -38,8 +38,9 @@ impl Saved {
     /// When it cannot be read, or is something else.
     pub(super) fn read(path: &Path, bench: &str) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| format!("--compare: cannot read {}", path.display()))?;
-        let is_ours = |document: &Value| document["schema"] == SCHEMA && document["bench"] == bench;
-        match serde_json::from_slice(&text).ok().filter(is_ours) {
+        let document: Option<Value> = serde_json::from_slice(&text).ok();
+        let document = document.filter(|document| document["schema"] == SCHEMA);
+        match document.and_then(|document| part(document, bench)) {
             Some(document) => Ok(Self { document }),
             None => Err(hinted(
                 format!("--compare: {} is not what bench {bench} --save writes", path.display()),
@@ -71,6 +72,17 @@ impl Saved {
         let samples = row["samples_ns"].as_array()?.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>()?;
         samples.iter().all(|sample| *sample > 0.0).then_some(samples)
     }
+}
+
+/// The part of a document that is about `bench`: all of it, or one of those that `bench all` has saved.
+fn part(document: Value, bench: &str) -> Option<Value> {
+    if document["bench"] == bench {
+        return Some(document);
+    }
+    let of_all = document["benches"].as_array()?;
+    let mut part = of_all.into_iter().find(|part| part["bench"] == bench)?.clone();
+    part["host"] = document["host"].clone();
+    Some(part)
 }
 
 impl Change {
@@ -138,6 +150,8 @@ mod tests {
         CaseReport {
             title,
             key,
+            threads: 3,
+            is_shared: true,
             rows: vec![row],
             harness_ns: None,
             limit_ns: None,
@@ -155,6 +169,16 @@ mod tests {
         assert!(changes[0].ratio.is_difference() && changes[0].is_over(10.0) && !changes[0].is_over(30.0));
         assert!(!saved.changes(&[now(key(3, 1, "8 B"), "flume", 100.0)])[0].ratio.is_difference());
         assert!(!saved.changes(&[now(key(3, 1, "8 B"), "flume", 70.0)])[0].is_over(0.0));
+    }
+
+    #[test]
+    fn a_part_of_all_is_as_good_as_the_whole() {
+        let of_all =
+            json!({ "bench": "all", "host": { "online": 2 }, "benches": [{ "bench": "stack", "cases": [1] }] });
+        let found = part(of_all.clone(), "stack").unwrap();
+        assert_eq!((&found["cases"][0], &found["host"]["online"]), (&json!(1), &json!(2)));
+        assert!(part(of_all, "queue").is_none() && part(json!({ "bench": "queue" }), "stack").is_none());
+        assert_eq!(part(json!({ "bench": "queue" }), "queue").unwrap()["bench"], "queue");
     }
 
     #[test]

@@ -11,8 +11,9 @@ pub(crate) const CHAPTERS: Chapters = &[
             "spread\tThe distance between the quartiles of the samples, as a share of the median.",
             "x\tThe speed in times that of the baseline (--baseline), larger is faster: the median of the ratios within each round. Behind it stands the interval that the true ratio lies in with a confidence of 99 %, from order statistics, whatever the distribution. Where it contains 1 no difference was shown.",
             "foreign\tThe share of items that were taken by another thread than the one that put them in.",
-            "fair\tThe pairs of the slowest thread as a share of those of the fastest; for the loads pairs and bare.",
+            "fair\tThe pairs of the slowest thread as a share of the mean of all threads; for the loads pairs and bare. JSON and CSV have the share of the fastest's as well.",
             "of limit\tThis host's limit as a share of the figure. The limit is measured in the same rounds: one atomic addition for each operation, on two words of their own.",
+            "B/item, most, drained, left\tHeap that the structure takes: for each item with a million of them inside (--weigh), the same at its largest, when they had been taken out again, and after the drop. Each is weighed in a process of its own, by what glibc's allocator has given out with what each block costs it; with another C library the columns are not there. What a boxed item points to is not counted.",
             "cpu ns\tProcessor time of all threads for a pair.",
             "p50, p99.99, max\tThe time of single operations, in rounds of their own since reading the clock slows the whole. It contains one reading of the clock (about 25 ns), and what interrupted the thread. Operations begin when the one before has ended (closed loop): what a stall would have delayed behind it is not counted. A percentile is left out where too few operations were timed.",
             "*, =, -\tLeads; not shown to differ from the leader; not ranked, since fewer than 5 % of the items crossed threads.",
@@ -35,7 +36,14 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "WHAT IS CHECKED",
         &[
-            "Before anything is timed every item of a run of four threads is looked at: that each comes out once, that none is lost or made up, and that of one producer's items a consumer gets the earlier before the later; then, that what is inside when the structure is dropped is dropped with it. Every timed run is checked as well, by counts, sums and the order of each producer's items. Who fails is named on standard error with the evidence, takes no further part, and the exit code is 1. That items of different producers come out in the order in which they went in is not checked.",
+            "Before anything is timed every item of a run of four threads is looked at: that each comes out once, that none is lost or made up, and that of one producer's items a consumer gets the earlier before the later; then, that what is inside when the structure is dropped is dropped with it. Every timed run is checked as well, by counts, sums and the order of each producer's items. Of a stack there is an order only where nobody puts anything in meanwhile: where one thread is alone with it, while a burst is drained, at the end. Who fails is named on standard error with the evidence, takes no further part, and the exit code is 1. That items of different producers come out in the order in which they went in is not checked.",
+        ],
+    ),
+    (
+        "THE ANSWER",
+        &[
+            "Below the verdict of each load stands what to use on this host, for one thread, for threads that share it, and for more threads than there are processors: what has the smallest geometric mean of times, each divided by the leader's, over the loads of that shape in which everyone was ranked.",
+            "--soak checks instead of measuring: the closer look and then a sample of every load, in turn, until the time is up, it is interrupted, or an answer is wrong.",
         ],
     ),
     (
@@ -47,7 +55,7 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "JSON",
         &[
-            "One object, schema toolbox.bench/1: host, method, cases[] with workload, threads, producers, payload, harness_ns, limit_ns, link_ns, samples_taken, samples_dropped and results[] (name, standing, pair_ns, operation_ns, ratio and its ends, shares, percentiles, samples_ns); changes[] with --compare; verdicts[], faults[], warnings[]. CSV has the results, a line each.",
+            "One object, schema toolbox.bench/1: host, method, cases[] with workload, threads, producers, payload, harness_ns, limit_ns, link_ns, samples_taken, samples_dropped and results[] (name, standing, pair_ns, operation_ns, ratio and its ends, shares, percentiles, bytes, samples_ns); changes[] with --compare; verdicts[], advice[], faults[], warnings[]. What bench all writes has one of these for each bench in benches[]; with --soak the schema is toolbox.bench.soak/1. CSV has the results, a line each.",
         ],
     ),
 ];

@@ -15,6 +15,7 @@
 //! Each primitive has a folder that makes cases and closures of its options ([`subject`]); what all have in common, from
 //! the check to the exit code, is in [`session`], and knows none of them.
 
+mod all;
 mod bag;
 mod compare;
 mod list;
@@ -25,16 +26,19 @@ mod plan;
 mod render;
 mod report;
 mod session;
+mod soak;
 mod subject;
+mod verdict;
 
 pub(crate) use lock::manual::CHAPTERS as LOCK_CHAPTERS;
 pub(crate) use manual::CHAPTERS;
 
-use crate::cli::{Bench, Benchmark};
+use crate::cli::{Bench, Benchmark, Measuring};
 use crate::exit::Exit;
 use crate::ui::terminal::Terminal;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bag::{queue, stack};
+use load::Setup;
 use lock::rwlock;
 use subject::{Entry, Kind};
 
@@ -44,21 +48,40 @@ use subject::{Entry, Kind};
 /// A name that is not known, a file that cannot be read or written, an answer that cannot be written.
 pub(crate) fn run(arguments: Bench) -> Result<Exit> {
     match arguments.what {
-        Benchmark::Queue(options) => {
-            session::run(&options.measuring, |setup| bag::bench(queue::KIND, queue::rivals(), &options, setup))
-        }
-        Benchmark::Stack(options) => {
-            session::run(&options.measuring, |setup| bag::bench(stack::KIND, stack::rivals(), &options, setup))
-        }
-        Benchmark::Rwlock(options) => session::run(&options.measuring, |setup| {
-            let (threads, is_bare) = (&options.measuring.threads, options.bare);
-            let loads = lock::Loads { threads, writes: &options.writes, held: &options.held, is_bare };
-            Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup))
-        }),
+        Benchmark::All(options) => all::run(&options),
         Benchmark::List { output } => {
             list::write(&all(), &Terminal::new(&output))?;
             Ok(Exit::Done)
         }
+        Benchmark::Weigh { bench, name, payload, items } => bag::memory::run(&bench, &name, payload, items),
+        what => {
+            let (measuring, make) = parts(&what).context("what is neither of those has loads")?;
+            match measuring.soak {
+                Some(duration) => soak::run(measuring, duration, make),
+                None => session::run(measuring, make),
+            }
+        }
+    }
+}
+
+/// Makes a bench for a setup.
+type Make<'a> = Box<dyn FnOnce(&Setup) -> Result<subject::Bench> + 'a>;
+
+/// The common options of a bench and what makes it; none for a subcommand that is no bench.
+fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
+    let bag = |kind, rivals: fn() -> Vec<bag::Rival>, options| -> Make<'_> {
+        Box::new(move |setup| bag::bench(kind, rivals(), options, setup))
+    };
+    match what {
+        Benchmark::Queue(options) => Some((&options.measuring, bag(queue::KIND, queue::rivals, options))),
+        Benchmark::Stack(options) => Some((&options.measuring, bag(stack::KIND, stack::rivals, options))),
+        Benchmark::Rwlock(options) => {
+            let (threads, is_bare) = (&options.measuring.threads, options.bare);
+            let loads = lock::Loads { threads, writes: &options.writes, held: &options.held, is_bare };
+            let make = move |setup: &Setup| Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup));
+            Some((&options.measuring, Box::new(make)))
+        }
+        Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Weigh { .. } => None,
     }
 }
 

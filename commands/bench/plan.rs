@@ -40,7 +40,7 @@ pub(super) fn rounds(options: &Measuring, host: &Host) -> rounds::Plan {
     let ends = if options.pin.len() > 1 { &options.pin } else { &host.allowed };
     let link = ends.first().copied().zip(ends.get(1).copied()).filter(|(one, other)| one != other);
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
-    rounds::Plan { rounds, latency_rounds: (rounds / 5).max(1), link, seed }
+    rounds::Plan { rounds, latency_rounds: (rounds / 5).max(1), budget: None, link, seed }
 }
 
 /// Who takes part, by their places among the entries.

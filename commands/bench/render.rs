@@ -2,58 +2,56 @@
 
 use super::compare::SCHEMA;
 use super::report::{CaseReport, Report, Row, Standing, times};
-use super::subject::{Form, Kind};
+use super::subject::{Column, Form, Kind};
+use super::verdict;
 use crate::cli::Format;
 use crate::ui::bars::bar;
 use crate::ui::json::{Document, object};
-use crate::ui::numbers::nanoseconds;
+use crate::ui::numbers::{bytes, nanoseconds};
 use crate::ui::table::{Align, Table};
 use crate::ui::terminal::Terminal;
 use crate::ui::{csv, output};
 use anyhow::Result;
 use serde_json::{Map, Value};
+use toolbox::bench::host::Host;
+use unicode_width::UnicodeWidthStr;
 
 /// Cells for the bars.
 const BAR: usize = 12;
-/// Terminals narrower than this go without latencies, and without the share of the limit.
-const WIDE: usize = 120;
-/// And narrower than this without bars.
-const MIDDLE: usize = 84;
-
 /// One column of CSV and JSON. In the names `unit` stands for what the bench measures.
-struct Column {
+struct Field {
     name: &'static str,
     value: fn(&Row, &Kind) -> Value,
 }
 
 /// Those of every bench, before its own.
-const COLUMNS: [Column; 21] = [
-    Column { name: "name", value: |row, _| row.name.into() },
-    Column { name: "standing", value: |row, _| row.standing.word().into() },
-    Column { name: "unit_ns", value: |row, _| rounded(row.unit_ns.median) },
-    Column { name: "operation_ns", value: |row, kind| rounded(row.unit_ns.median / f64::from(kind.operations)) },
-    Column { name: "unit_ns_quarter", value: |row, _| rounded(row.unit_ns.lower_quartile) },
-    Column { name: "unit_ns_three_quarters", value: |row, _| rounded(row.unit_ns.upper_quartile) },
-    Column { name: "ratio", value: |row, _| row.ratio.map(|ratio| ratio.value).into() },
-    Column { name: "ratio_low", value: |row, _| row.interval().map(|range| range.low).into() },
-    Column { name: "ratio_high", value: |row, _| row.interval().map(|range| range.high).into() },
-    Column { name: "is_difference", value: |row, _| row.ratio.map(|ratio| ratio.is_difference()).into() },
-    Column { name: "limit_share", value: |row, _| row.limit_share.into() },
-    Column { name: "processor_ns", value: |row, _| row.processor_ns.map_or(Value::Null, rounded) },
-    Column { name: "foreign_share", value: |row, _| row.foreign.into() },
-    Column { name: "fairness", value: |row, _| row.fairness.into() },
-    Column { name: "operation_p50_ns", value: |row, _| row.p50_ns.into() },
-    Column { name: "operation_p99_ns", value: |row, _| row.p99_ns.into() },
-    Column { name: "operation_p9999_ns", value: |row, _| row.p9999_ns.into() },
-    Column { name: "operation_max_ns", value: |row, _| row.max_ns.into() },
-    Column { name: "samples", value: |row, _| row.samples_ns.len().into() },
-    Column { name: "fairness_to_mean", value: |row, _| row.fairness_to_mean.into() },
-    Column { name: "longest_ns", value: |row, _| row.longest_ns.into() },
+const FIELDS: [Field; 21] = [
+    Field { name: "name", value: |row, _| row.name.into() },
+    Field { name: "standing", value: |row, _| row.standing.word().into() },
+    Field { name: "unit_ns", value: |row, _| rounded(row.unit_ns.median) },
+    Field { name: "operation_ns", value: |row, kind| rounded(row.unit_ns.median / f64::from(kind.operations)) },
+    Field { name: "unit_ns_quarter", value: |row, _| rounded(row.unit_ns.lower_quartile) },
+    Field { name: "unit_ns_three_quarters", value: |row, _| rounded(row.unit_ns.upper_quartile) },
+    Field { name: "ratio", value: |row, _| row.ratio.map(|ratio| ratio.value).into() },
+    Field { name: "ratio_low", value: |row, _| row.interval().map(|range| range.low).into() },
+    Field { name: "ratio_high", value: |row, _| row.interval().map(|range| range.high).into() },
+    Field { name: "is_difference", value: |row, _| row.ratio.map(|ratio| ratio.is_difference()).into() },
+    Field { name: "limit_share", value: |row, _| row.limit_share.into() },
+    Field { name: "processor_ns", value: |row, _| row.processor_ns.map_or(Value::Null, rounded) },
+    Field { name: "foreign_share", value: |row, _| row.foreign.into() },
+    Field { name: "fairness", value: |row, _| row.fairness.into() },
+    Field { name: "operation_p50_ns", value: |row, _| row.p50_ns.into() },
+    Field { name: "operation_p99_ns", value: |row, _| row.p99_ns.into() },
+    Field { name: "operation_p9999_ns", value: |row, _| row.p9999_ns.into() },
+    Field { name: "operation_max_ns", value: |row, _| row.max_ns.into() },
+    Field { name: "samples", value: |row, _| row.samples_ns.len().into() },
+    Field { name: "fairness_to_mean", value: |row, _| row.fairness_to_mean.into() },
+    Field { name: "longest_ns", value: |row, _| row.longest_ns.into() },
 ];
 
 /// The columns of CSV and JSON with their values, the bench's own last.
 fn columns(row: &Row, kind: &Kind) -> Vec<(String, Value)> {
-    let common = COLUMNS.iter().map(|column| (named(column.name, kind), (column.value)(row, kind)));
+    let common = FIELDS.iter().map(|field| (named(field.name, kind), (field.value)(row, kind)));
     let own = kind.columns.iter().zip(&row.own).map(|(column, value)| (column.name.to_owned(), (*value).into()));
     common.chain(own).collect()
 }
@@ -76,14 +74,71 @@ pub(super) fn write(report: &Report, terminal: &Terminal) -> Result<()> {
     output::write(|out| out.write_all(&text))
 }
 
+/// Writes the reports of `bench all` to standard output.
+///
+/// # Errors
+/// When they cannot be written.
+pub(super) fn write_all(reports: &[Report], terminal: &Terminal) -> Result<()> {
+    let text = match terminal.format {
+        Format::Table => table_of_all(reports, terminal).into_bytes(),
+        Format::Json => json_of_all(reports)?,
+        Format::Csv => comma_separated_of_all(reports),
+    };
+    output::write(|out| out.write_all(&text))
+}
+
 fn table(report: &Report, terminal: &Terminal) -> String {
     let mut lines = report.host_lines();
+    lines.extend(body(report, terminal));
+    lines.push(String::new());
+    lines.extend(report.verdicts());
+    let advice = verdict::advice(report);
+    if report.cases.len() > 1 && !advice.is_empty() {
+        lines.extend([String::new(), bold("what to use on this host", terminal)]);
+        lines.extend(advice);
+    }
+    if report.partial {
+        lines.push("partial: interrupted".to_owned());
+    }
+    joined(&lines)
+}
+
+fn table_of_all(reports: &[Report], terminal: &Terminal) -> String {
+    let mut lines = reports.first().map(Report::host_lines).unwrap_or_default();
+    for report in reports {
+        lines.extend([String::new(), bold(&report.kind.name.to_uppercase(), terminal)]);
+        lines.extend(body(report, terminal));
+    }
+    lines.extend([String::new(), bold("what to use on this host", terminal)]);
+    for report in reports {
+        let advice = verdict::advice(report);
+        lines.extend(advice.into_iter().map(|line| format!("{}, {line}", report.kind.name)));
+    }
+    if reports.iter().any(|report| report.partial) {
+        lines.push("partial: interrupted".to_owned());
+    }
+    joined(&lines)
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+fn bold(text: &str, terminal: &Terminal) -> String {
+    if terminal.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// The loads, what the columns mean, and what changed.
+fn body(report: &Report, terminal: &Terminal) -> Vec<String> {
+    let mut lines = Vec::new();
+    let room = report.cases.iter().map(|case| Room::that_fits(case, &report.kind, terminal)).min();
+    let room = room.unwrap_or(Room::All);
     for case in &report.cases {
         lines.push(String::new());
-        lines.extend(case_lines(case, &report.kind, terminal));
+        lines.extend(case_lines(case, &report.kind, room, terminal));
     }
     lines.push(String::new());
-    lines.extend(legend(report));
+    lines.extend(legend(report, room));
     if let Some(changes) = &report.changes {
         let (different, same): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.ratio.is_difference());
         lines.push(String::new());
@@ -92,16 +147,11 @@ fn table(report: &Report, terminal: &Terminal) -> String {
         );
         lines.push(format!("{} compared with before: no difference shown in {}", changes.len(), same.len()));
     }
-    lines.push(String::new());
-    lines.extend(report.verdicts());
-    if report.partial {
-        lines.push("partial: interrupted".to_owned());
-    }
-    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+    lines
 }
 
 /// What the columns and marks are.
-fn legend(report: &Report) -> Vec<String> {
+fn legend(report: &Report, room: Room) -> Vec<String> {
     let rows = || report.cases.iter().flat_map(|case| &case.rows);
     let has = |standing| rows().any(|row| row.standing == standing);
     let kind = &report.kind;
@@ -109,13 +159,18 @@ fn legend(report: &Report) -> Vec<String> {
         format!("ns/{}: {}", kind.unit, kind.unit_is),
         format!("x: speed in times that of {}, and the 99 % interval of that", report.baseline),
     ];
-    let columns = SHARES.iter().filter(|column| rows().any(|row| (column.value)(row).is_some()));
+    let shares = SHARES.iter().filter(|_| room >= Room::Shares);
+    let columns = shares.filter(|column| rows().any(|row| (column.value)(row).is_some()));
     lines.extend(columns.map(|column| match column.head {
         "foreign" => format!("foreign: {}", kind.foreign_is),
         head => format!("{head}: {}", column.legend.replace("UNIT", kind.unit)),
     }));
     let is_told = |place: usize| rows().any(|row| row.own.get(place).is_some_and(Option::is_some));
-    let own = kind.columns.iter().enumerate().filter(|(place, column)| !column.legend.is_empty() && is_told(*place));
+    let own = kind
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(place, column)| !column.legend.is_empty() && is_told(*place) && room >= Room::of(column));
     lines.extend(own.map(|(_, column)| format!("{}: {}", column.head, column.legend)));
     let mut marks = "* leads".to_owned();
     if has(Standing::Level) {
@@ -125,7 +180,43 @@ fn legend(report: &Report) -> Vec<String> {
         marks += "; - not ranked, under 5 % foreign";
     }
     lines.push(marks);
+    if room < Room::All {
+        lines.push("there are more columns in a wider terminal, in a pipe and with --format csv".to_owned());
+    }
     lines
+}
+
+/// How much there is room for. Each level has what the ones before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    /// Times and ratios.
+    Figures,
+    /// What else tells whether they hold: who did how much.
+    Shares,
+    /// Bars.
+    Bars,
+    /// Single operations.
+    Details,
+    /// What this bench alone tells in detail.
+    All,
+}
+
+impl Room {
+    /// The most that fits the terminal in all lines of a case.
+    fn that_fits(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Self {
+        let Some(width) = terminal.width else { return Self::All };
+        let fits = |room: &Self| {
+            let lines = case_table(case, kind, *room, terminal).lines(None, terminal.ascii);
+            lines.iter().all(|line| line.width() <= width)
+        };
+        let rooms = [Self::All, Self::Details, Self::Bars, Self::Shares];
+        rooms.into_iter().find(fits).unwrap_or(Self::Figures)
+    }
+
+    /// What a column of a bench's own takes.
+    fn of(column: &Column) -> Self {
+        if column.is_detail { Self::All } else { Self::Shares }
+    }
 }
 
 /// A column of the table, which is there when it tells something.
@@ -170,17 +261,17 @@ fn shown(form: Form, value: Option<f64>) -> String {
         Form::Plain => format!("{value:.2}"),
         Form::Tenth => format!("{value:.1}"),
         Form::Nanoseconds => nanoseconds(value as u64),
+        Form::Bytes => bytes(value as u64),
     }
 }
 
-fn case_lines(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Vec<String> {
-    let bold = |text: String| if terminal.color { format!("\x1b[1m{text}\x1b[0m") } else { text };
-    let mut lines = vec![bold(case.title.clone())];
+fn case_lines(case: &CaseReport, kind: &Kind, room: Room, terminal: &Terminal) -> Vec<String> {
+    let mut lines = vec![bold(&case.title, terminal)];
     if !case.rows.is_empty() {
         let marked = case.rows.iter().map(|row| row.standing == Standing::Leader);
-        let rows = case_table(case, kind, terminal).lines(terminal.width, terminal.ascii);
+        let rows = case_table(case, kind, room, terminal).lines(terminal.width, terminal.ascii);
         let marked = std::iter::once(false).chain(marked);
-        lines.extend(rows.into_iter().zip(marked).map(|(line, mark)| if mark { bold(line) } else { line }));
+        lines.extend(rows.into_iter().zip(marked).map(|(line, mark)| if mark { bold(&line, terminal) } else { line }));
     }
     let mut parts = Vec::new();
     parts.extend(case.harness_ns.map(|time| format!("the harness alone {time:.1} ns")));
@@ -193,14 +284,16 @@ fn case_lines(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Vec<String
     lines
 }
 
-fn case_table(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Table {
-    let fits = |least| terminal.width.is_none_or(|width| width >= least);
+fn case_table(case: &CaseReport, kind: &Kind, room: Room, terminal: &Terminal) -> Table {
     let fastest = case.rows.iter().map(|row| 1e9 / row.unit_ns.median).fold(0.0, f64::max) as u64;
-    let is_told = |column: &&Share| case.rows.iter().any(|row| (column.value)(row).is_some());
-    let shares: Vec<&Share> = SHARES.iter().filter(is_told).collect();
-    let details: Vec<&Share> = if fits(WIDE) { DETAILS.iter().collect() } else { vec![] };
+    let told = |columns: &'static [Share], least: Room| -> Vec<&'static Share> {
+        let is_told = |column: &&Share| case.rows.iter().any(|row| (column.value)(row).is_some());
+        columns.iter().filter(|_| room >= least).filter(is_told).collect()
+    };
+    let (shares, details) = (told(&SHARES, Room::Shares), told(&DETAILS, Room::Details));
     let is_told = |place: &usize| case.rows.iter().any(|row| row.own[*place].is_some());
-    let own: Vec<usize> = (0..kind.columns.len()).filter(is_told).collect();
+    let own = (0..kind.columns.len()).filter(|&place| room >= Room::of(&kind.columns[place])).filter(is_told);
+    let (own_details, own): (Vec<usize>, Vec<usize>) = own.partition(|&place| kind.columns[place].is_detail);
     let unit = format!("ns/{}", kind.unit);
     let left = |head: &str| (head.to_owned(), Align::Left);
     let right = |head: &str| (head.to_owned(), Align::Right);
@@ -208,7 +301,8 @@ fn case_table(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Table {
     heads.extend(shares.iter().map(|column| right(column.head)));
     heads.extend(own.iter().map(|&place| right(kind.columns[place].head)));
     heads.extend(details.iter().map(|column| right(column.head)));
-    heads.extend(fits(MIDDLE).then(|| left("")));
+    heads.extend(own_details.iter().map(|&place| right(kind.columns[place].head)));
+    heads.extend((room >= Room::Bars).then(|| left("")));
     heads.extend([left(""), left("")]);
     let mut table = Table::new(heads);
     for row in &case.rows {
@@ -221,7 +315,8 @@ fn case_table(case: &CaseReport, kind: &Kind, terminal: &Terminal) -> Table {
         cells.extend(shares.iter().map(|column| shown(column.form, (column.value)(row))));
         cells.extend(own.iter().map(|&place| shown(kind.columns[place].form, row.own[place])));
         cells.extend(details.iter().map(|column| shown(column.form, (column.value)(row))));
-        if fits(MIDDLE) {
+        cells.extend(own_details.iter().map(|&place| shown(kind.columns[place].form, row.own[place])));
+        if room >= Room::Bars {
             cells.push(bar((1e9 / row.unit_ns.median) as u64, fastest, BAR, terminal.ascii));
         }
         cells.extend([row.standing.mark().to_owned(), row.name.to_owned()]);
@@ -244,43 +339,76 @@ pub(super) fn json(report: &Report) -> Result<Vec<u8>> {
     let mut document = Document::open(&mut text, SCHEMA)?;
     document.field("bench", &report.kind.name.into())?;
     document.field("partial", &report.partial.into())?;
-    document.field("host", &host(report).into())?;
-    let method = object! {
+    document.field("host", &host(&report.host).into())?;
+    document.field("method", &method(report).into())?;
+    for (name, list) in lists(report) {
+        document.list(name, list.into_iter())?;
+    }
+    document.close()?;
+    Ok(text)
+}
+
+/// The document of `bench all`: in `benches` what each bench has of its own.
+///
+/// # Errors
+/// None that a buffer in memory could meet.
+pub(super) fn json_of_all<'a>(reports: impl IntoIterator<Item = &'a Report> + Clone) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut document = Document::open(&mut text, SCHEMA)?;
+    document.field("bench", &"all".into())?;
+    document.field("partial", &reports.clone().into_iter().any(|report| report.partial).into())?;
+    let on = reports.clone().into_iter().next().map(|report| host(&report.host)).unwrap_or_default();
+    document.field("host", &on.into())?;
+    let one = |report: &Report| {
+        let mut object =
+            object! { "bench" => report.kind.name, "partial" => report.partial, "method" => method(report) };
+        object.extend(lists(report).into_iter().map(|(name, list)| (name.to_owned(), list.into())));
+        Value::from(object)
+    };
+    document.list("benches", reports.into_iter().map(one))?;
+    document.close()?;
+    Ok(text)
+}
+
+fn method(report: &Report) -> Map<String, Value> {
+    object! {
         "rounds" => report.method.rounds,
         "sample_ns" => report.method.duration_ns,
         "operations" => report.method.operations,
         "seed" => report.method.seed,
         "confidence" => 0.99,
         "baseline" => report.baseline,
-    };
-    document.field("method", &method.into())?;
-    document.list("cases", report.cases.iter().map(|its| case(its, &report.kind)))?;
-    if let Some(changes) = &report.changes {
-        let change = |change: &super::compare::Change| {
-            let mut object = named_key(&change.key);
-            object.extend(object! {
-                "name" => change.name,
-                "time_ratio" => change.ratio.value,
-                "time_ratio_low" => change.ratio.interval.map(|range| range.low),
-                "time_ratio_high" => change.ratio.interval.map(|range| range.high),
-                "is_difference" => change.ratio.is_difference(),
-            });
-            Value::from(object)
-        };
-        document.list("changes", changes.iter().map(change))?;
     }
-    document.list("verdicts", report.verdicts().into_iter().map(Value::from))?;
+}
+
+/// The lists that a report has in JSON.
+fn lists(report: &Report) -> Vec<(&'static str, Vec<Value>)> {
+    let change = |change: &super::compare::Change| {
+        let mut object = named_key(&change.key);
+        object.extend(object! {
+            "name" => change.name,
+            "time_ratio" => change.ratio.value,
+            "time_ratio_low" => change.ratio.interval.map(|range| range.low),
+            "time_ratio_high" => change.ratio.interval.map(|range| range.high),
+            "is_difference" => change.ratio.is_difference(),
+        });
+        Value::from(object)
+    };
     let fault = |(name, load, evidence): &(&'static str, String, Vec<String>)| {
         object! { "name" => *name, "under" => load.as_str(), "evidence" => evidence.clone() }.into()
     };
-    document.list("faults", report.faults.iter().map(fault))?;
-    document.list("warnings", report.warnings.iter().map(|text| text.as_str().into()))?;
-    document.close()?;
-    Ok(text)
+    let texts = |texts: Vec<String>| texts.into_iter().map(Value::from).collect();
+    let mut lists = vec![("cases", report.cases.iter().map(|its| case(its, &report.kind)).collect())];
+    lists.extend(report.changes.iter().map(|changes| ("changes", changes.iter().map(change).collect())));
+    lists.push(("verdicts", texts(report.verdicts())));
+    lists.push(("faults", report.faults.iter().map(fault).collect()));
+    lists.push(("warnings", texts(report.warnings.clone())));
+    lists.push(("advice", texts(verdict::advice(report))));
+    lists
 }
 
-fn host(report: &Report) -> Map<String, Value> {
-    let host = &report.host;
+/// The host, as every document of a bench has it.
+pub(super) fn host(host: &Host) -> Map<String, Value> {
     object! {
         "processor" => host.processor.as_str(),
         "caches" => host.caches.clone(),
@@ -321,7 +449,7 @@ fn result(row: &Row, kind: &Kind) -> Value {
 fn comma_separated(report: &Report) -> Vec<u8> {
     let kind = &report.kind;
     let key = report.cases.first().map(|case| case.key.iter().map(|(name, _)| (*name).to_owned()));
-    let common = COLUMNS.iter().map(|column| named(column.name, kind));
+    let common = FIELDS.iter().map(|field| named(field.name, kind));
     let own = kind.columns.iter().map(|column| column.name.to_owned());
     let heads: Vec<String> = key.into_iter().flatten().chain(common).chain(own).collect();
     let mut text = csv::line(heads.iter().map(String::as_bytes));
@@ -330,6 +458,21 @@ fn comma_separated(report: &Report) -> Vec<u8> {
             let key = case.key.iter().map(|(_, value)| value.clone());
             let values: Vec<String> =
                 key.chain(columns(row, kind).into_iter().map(|(_, value)| value)).map(plain).collect();
+            text.extend(csv::line(values.iter().map(String::as_bytes)));
+        }
+    }
+    text
+}
+
+/// The benches below each other, under names that they have in common.
+fn comma_separated_of_all(reports: &[Report]) -> Vec<u8> {
+    let heads = ["bench", "load"].into_iter().chain(FIELDS.iter().map(|field| field.name));
+    let mut text = csv::line(heads.map(str::as_bytes));
+    for report in reports {
+        for (case, row) in report.cases.iter().flat_map(|case| case.rows.iter().map(move |row| (case, row))) {
+            let words = [report.kind.name.to_owned(), case.title.clone()].into_iter();
+            let values = FIELDS.iter().map(|field| plain((field.value)(row, &report.kind)));
+            let values: Vec<String> = words.chain(values).collect();
             text.extend(csv::line(values.iter().map(String::as_bytes)));
         }
     }

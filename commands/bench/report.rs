@@ -65,6 +65,10 @@ pub(super) struct CaseReport {
     pub(super) title: String,
     /// Which, for a program.
     pub(super) key: Vec<(&'static str, Value)>,
+    /// How many threads were at work.
+    pub(super) threads: usize,
+    /// Whether they shared something.
+    pub(super) is_shared: bool,
     /// Fastest first; then those that are not ranked.
     pub(super) rows: Vec<Row>,
     /// What a unit costs without any structure, and with the least that a shared one can do with.
@@ -175,6 +179,8 @@ impl CaseReport {
         Self {
             title: case.title.clone(),
             key: case.key.clone(),
+            threads: case.threads,
+            is_shared: case.is_shared,
             rows: rows.into_iter().map(|(row, _)| row).collect(),
             harness_ns: reference(Role::Harness),
             limit_ns,
@@ -272,6 +278,13 @@ impl Report {
         }
     }
 
+    /// How the command ends that made all these.
+    pub(super) fn exit_of_all(reports: &[Self]) -> Exit {
+        let ends: Vec<Exit> = reports.iter().map(Self::exit).collect();
+        let worst = [Exit::Interrupted, Exit::Partly].into_iter().find(|end| ends.contains(end));
+        worst.unwrap_or(if ends.is_empty() { Exit::Interrupted } else { Exit::Done })
+    }
+
     /// Who is best at what, in words.
     pub(super) fn verdicts(&self) -> Vec<String> {
         self.cases.iter().map(|case| case.verdict(self.baseline)).collect()
@@ -298,14 +311,14 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::bench::bag::queue::KIND;
     use std::time::Duration;
     use toolbox::bench::rounds::Taken;
 
     /// Nine samples of `nanoseconds`, with some noise, of which `foreign` of 1000 items crossed.
-    fn series(nanoseconds: u64, foreign: u64) -> Series {
+    pub(in crate::bench) fn series(nanoseconds: u64, foreign: u64) -> Series {
         let sample = |round: usize| Sample {
             units: 1000,
             elapsed: Duration::from_nanos((nanoseconds + (round as u64 * 7) % 5) * 1000),
@@ -316,14 +329,47 @@ mod tests {
         Series { samples: (1..=9).map(taken).collect(), ..Series::default() }
     }
 
-    fn case(of: &[(&'static str, Series)]) -> CaseReport {
+    /// The case of pairs with so many threads, by the series of those that took part.
+    pub(in crate::bench) fn case_of(threads: usize, of: &[(&'static str, Series)]) -> CaseReport {
         let role = |name| if name == "limit" { Role::Limit } else { Role::Rival };
         let contestants: Vec<_> = of.iter().map(|&(name, _)| Contestant { name, role: role(name) }).collect();
-        let series = of.iter().map(|(_, series)| series.clone()).collect();
+        let mut series: Vec<Series> = of.iter().map(|(_, series)| series.clone()).collect();
+        let alone = |taken: &mut Taken| taken.sample.foreign = taken.sample.foreign.filter(|_| threads > 1);
+        series.iter_mut().flat_map(|series| &mut series.samples).for_each(alone);
         let report = rounds::Report { series, link_ns: None, dropped: 0, taken: 9, is_partial: false };
-        let (title, key) = ("pairs, 2 threads, 8 B".to_owned(), vec![]);
-        let case = Case { title, key, threads: 2, is_shared: true, estimate: Duration::ZERO, subjects: vec![] };
+        let is_shared = threads > 1;
+        let (title, key) = (format!("pairs, {threads} threads, 8 B"), vec![]);
+        let case = Case { title, key, threads, is_shared, estimate: Duration::ZERO, subjects: vec![] };
         CaseReport::new(&case, &KIND, &contestants, "segqueue", &report)
+    }
+
+    /// A report of these, on a host of so many processors.
+    pub(in crate::bench) fn report_of(cases: Vec<CaseReport>, processors: usize) -> Report {
+        Report {
+            kind: KIND,
+            host: Host { allowed: (0..processors).collect(), ..Host::default() },
+            method: Method { rounds: 9, duration_ns: 1, operations: None, seed: 1 },
+            baseline: "segqueue",
+            cases,
+            faults: vec![],
+            warnings: vec![],
+            changes: None,
+            over_limit: 0,
+            partial: false,
+        }
+    }
+
+    fn case(of: &[(&'static str, Series)]) -> CaseReport {
+        case_of(2, of)
+    }
+
+    #[test]
+    fn all_ends_as_the_worst_does() {
+        let report = |partial, over_limit| Report { partial, over_limit, ..report_of(vec![], 2) };
+        let end = |of: &[Report]| Report::exit_of_all(of);
+        assert_eq!(end(&[report(false, 0), report(false, 0)]), Exit::Done);
+        assert_eq!(end(&[report(false, 1), report(false, 0)]), Exit::Partly);
+        assert_eq!(end(&[report(false, 1), report(true, 0)]), Exit::Interrupted);
     }
 
     fn standings(case: &CaseReport) -> Vec<(&str, &str)> {

@@ -9,7 +9,7 @@ use super::plan::{self, Cast};
 use super::render;
 use super::report::{CaseReport, Contestant, Method, Report};
 use super::subject::{Bench, Case};
-use crate::cli::Measuring;
+use crate::cli::{Keeping, Measuring};
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::ui::message;
@@ -18,7 +18,7 @@ use crate::ui::progress::Progress;
 use crate::ui::terminal::Terminal;
 use anyhow::Result;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use toolbox::bench::host::{Host, Load};
 use toolbox::bench::rounds::{self, Pass, Subject};
 
@@ -34,72 +34,109 @@ const SLOW_LINK_NS: f64 = 100.0;
 pub(super) fn run(options: &Measuring, make: impl FnOnce(&Setup) -> Result<Bench>) -> Result<Exit> {
     let terminal = Terminal::new(&options.output);
     let host = Host::look();
-    let bench = make(&plan::setup(options, &host)?)?;
-    let cast = Cast::new(options, &bench)?;
-    let saved = options.compare.as_deref().map(|path| Saved::read(path, bench.kind.name)).transpose()?;
+    let session = Session::new(options, &host, make)?;
+    let saved =
+        options.keeping.compare.as_deref().map(|path| Saved::read(path, session.bench.kind.name)).transpose()?;
     let stop = interrupt::first()?;
-    let rounds = plan::rounds(options, &host);
-    let session = Session { bench, cast, rounds, stop: &stop, terminal: &terminal };
-    session.announce();
+    announce(session.loads(), session.estimate(), &terminal);
     let load = Load::now();
-    let mut report = session.empty(host, options);
-    session.check(&mut report);
-    for index in 0..session.bench.cases.len() {
-        if stop.load(Ordering::Relaxed) {
-            report.partial = true;
-            break;
-        }
-        session.one_case(index, &mut report);
-        if let Some(path) = &options.save {
-            compare::save(path, &render::json(&report)?)?;
-        }
-    }
+    let mut report = session.empty(&host);
+    session.measure(&mut report, None, &stop, &terminal, &mut |report| {
+        options.keeping.save.as_deref().map_or(Ok(()), |path| compare::save(path, &render::json(report)?))
+    })?;
     report.warnings.extend(load.warnings_since().iter().map(ToString::to_string));
     if let Some(saved) = &saved {
-        compare_with(saved, options, &mut report);
+        compare_with(saved, &options.keeping, &mut report);
     }
-    tell(&report, &terminal);
-    if let Some(path) = &options.save {
+    tell(std::slice::from_ref(&report), &terminal);
+    if let Some(path) = &options.keeping.save {
         compare::save(path, &render::json(&report)?)?;
     }
     render::write(&report, &terminal)?;
     Ok(report.exit())
 }
 
-/// Everything that a run needs.
-struct Session<'a> {
+/// Says beforehand what takes long.
+pub(super) fn announce(loads: usize, estimate: Duration, terminal: &Terminal) {
+    if !terminal.quiet && estimate > SHORT {
+        let (loads, seconds) = (things(loads as u64, "load"), estimate.as_secs());
+        message::note(&format!("{loads}, about {} s; Ctrl-C shows what was measured by then", count(seconds)));
+    }
+}
+
+/// A bench, and how it is measured.
+pub(super) struct Session {
     bench: Bench,
     cast: Cast,
     rounds: rounds::Plan,
-    stop: &'a AtomicBool,
-    terminal: &'a Terminal,
+    duration: Duration,
+    operations: Option<u64>,
 }
 
-impl Session<'_> {
-    /// Says beforehand what takes long.
-    fn announce(&self) {
-        let cases = &self.bench.cases;
-        let estimate: Duration = cases.iter().map(|case| self.cast.estimate(case, &self.rounds)).sum();
-        if !self.terminal.quiet && estimate > SHORT {
-            let (cases, seconds) = (things(cases.len() as u64, "load"), estimate.as_secs());
-            message::note(&format!("{cases}, about {} s; Ctrl-C shows what was measured by then", count(seconds)));
+impl Session {
+    /// # Errors
+    /// A name that is not known, a processor that cannot be used, loads that cannot be done.
+    pub(super) fn new(options: &Measuring, host: &Host, make: impl FnOnce(&Setup) -> Result<Bench>) -> Result<Self> {
+        let setup = plan::setup(options, host)?;
+        let bench = make(&setup)?;
+        let cast = Cast::new(options, &bench)?;
+        let (duration, operations) = (setup.duration, setup.operations);
+        Ok(Self { bench, cast, rounds: plan::rounds(options, host), duration, operations })
+    }
+
+    /// How many loads there are.
+    pub(super) fn loads(&self) -> usize {
+        self.bench.cases.len()
+    }
+
+    /// How long all loads take, roughly.
+    pub(super) fn estimate(&self) -> Duration {
+        self.bench.cases.iter().map(|case| self.cast.estimate(case, &self.rounds)).sum()
+    }
+
+    /// Checks, then measures every load, and calls `after` with the report after each. When there is a time for all of
+    /// it, every load gets the share of what is left that its estimate has of what is to be done.
+    ///
+    /// # Errors
+    /// Those of `after`.
+    pub(super) fn measure(
+        &self,
+        report: &mut Report,
+        until: Option<Instant>,
+        stop: &AtomicBool,
+        terminal: &Terminal,
+        after: &mut dyn FnMut(&Report) -> Result<()>,
+    ) -> Result<()> {
+        self.check(report, stop, terminal);
+        let mut ahead = self.estimate();
+        for (index, case) in self.bench.cases.iter().enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                report.partial = true;
+                break;
+            }
+            let estimate = self.cast.estimate(case, &self.rounds);
+            let share = estimate.as_secs_f64() / ahead.as_secs_f64().max(1e-9);
+            let budget = until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(share.min(1.0)));
+            ahead = ahead.saturating_sub(estimate);
+            self.one_case(index, budget, report, stop, terminal);
+            after(report)?;
         }
+        Ok(())
     }
 
     /// The report before anything was measured.
-    fn empty(&self, host: Host, options: &Measuring) -> Report {
+    pub(super) fn empty(&self, host: &Host) -> Report {
         let threads = self.bench.cases.iter().map(|case| case.threads).max().unwrap_or(1);
-        let duration = plan::duration(options);
         let method = Method {
             rounds: self.rounds.rounds,
-            duration_ns: duration.as_nanos() as u64,
-            operations: options.ops,
+            duration_ns: self.duration.as_nanos() as u64,
+            operations: self.operations,
             seed: self.rounds.seed,
         };
         Report {
             kind: self.bench.kind,
             warnings: host.warnings(threads).iter().map(ToString::to_string).collect(),
-            host,
+            host: host.clone(),
             method,
             baseline: self.cast.baseline,
             cases: Vec::new(),
@@ -111,10 +148,10 @@ impl Session<'_> {
     }
 
     /// Looks closely at everyone who takes part, once.
-    fn check(&self, report: &mut Report) {
-        let mut progress = Progress::new(self.terminal.progress, self.terminal.ascii);
+    fn check(&self, report: &mut Report, stop: &AtomicBool, terminal: &Terminal) {
+        let mut progress = Progress::new(terminal.progress, terminal.ascii);
         for entry in self.cast.members.iter().map(|&place| &self.bench.entries[place]) {
-            if self.stop.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) {
                 return;
             }
             progress.draw(|| ("checking".to_owned(), entry.name.to_owned()));
@@ -126,16 +163,24 @@ impl Session<'_> {
     }
 
     /// Measures one case, with everybody who has not failed so far.
-    fn one_case(&self, index: usize, report: &mut Report) {
+    fn one_case(
+        &self,
+        index: usize,
+        budget: Option<Duration>,
+        report: &mut Report,
+        stop: &AtomicBool,
+        terminal: &Terminal,
+    ) {
         let (case, all) = (&self.bench.cases[index], self.bench.cases.len());
         let (contestants, subjects) = self.contestants(case, report);
-        let mut progress = Progress::new(self.terminal.progress, self.terminal.ascii);
+        let mut progress = Progress::new(terminal.progress, terminal.ascii);
         // Where nothing crosses from processor to processor, it does not matter how far they are apart.
-        let rounds = rounds::Plan { link: self.rounds.link.filter(|_| case.is_shared), ..self.rounds.clone() };
-        let measured = rounds::measure(&subjects, &rounds, self.stop, &mut |taken, samples, next| {
+        let rounds = rounds::Plan { link: self.rounds.link.filter(|_| case.is_shared), budget, ..self.rounds.clone() };
+        let measured = rounds::measure(&subjects, &rounds, stop, &mut |taken, samples, next| {
             let place = || format!("{}: {}", case.title, contestants[next].name);
             progress.draw(|| {
-                (format!("load {} of {all}, {}%", index + 1, (taken * 100 / samples.max(1)).min(99)), place())
+                let share = (taken * 100 / samples.max(1)).min(99);
+                (format!("{} {} of {all}, {share}%", self.bench.kind.name, index + 1), place())
             });
         });
         progress.erase();
@@ -161,20 +206,21 @@ impl Session<'_> {
     }
 }
 
-fn compare_with(saved: &Saved, options: &Measuring, report: &mut Report) {
+/// Compares with what was saved.
+pub(super) fn compare_with(saved: &Saved, keeping: &Keeping, report: &mut Report) {
     if !saved.is_of(report) {
         report.warnings.push("the earlier run was on another kind of host".to_owned());
     }
     let changes = saved.changes(&report.cases);
-    if let Some(percent) = options.fail_over {
+    if let Some(percent) = keeping.fail_over {
         report.over_limit = changes.iter().filter(|change| change.is_over(percent)).count();
     }
     report.changes = Some(changes);
 }
 
-/// Says on stderr what is wrong or doubtful. A wrong answer is an error even under `-q`.
-fn tell(report: &Report, terminal: &Terminal) {
-    for (name, load, evidence) in &report.faults {
+/// Says on stderr what is wrong or doubtful, each thing once. A wrong answer is an error even under `-q`.
+pub(super) fn tell(reports: &[Report], terminal: &Terminal) {
+    for (name, load, evidence) in reports.iter().flat_map(|report| &report.faults) {
         for text in evidence {
             message::error(&anyhow::anyhow!("{name} fails {load}: {text}"));
         }
@@ -182,14 +228,22 @@ fn tell(report: &Report, terminal: &Terminal) {
     if terminal.quiet {
         return;
     }
-    report.warnings.iter().for_each(|text| message::warning(text));
-    if report.over_limit > 0 {
-        message::warning(&format!("{} slower than allowed", things(report.over_limit as u64, "figure")));
+    let mut said: Vec<&String> = Vec::new();
+    for text in reports.iter().flat_map(|report| &report.warnings) {
+        if !said.contains(&text) {
+            message::warning(text);
+            said.push(text);
+        }
     }
-    if report.partial {
+    let over: usize = reports.iter().map(|report| report.over_limit).sum();
+    if over > 0 {
+        message::warning(&format!("{} slower than allowed", things(over as u64, "figure")));
+    }
+    if reports.iter().any(|report| report.partial) {
         message::warning("interrupted: this is what was measured until then");
     }
-    let slow = report.cases.iter().filter_map(|case| case.link_ns).fold(0.0, f64::max);
+    let links = reports.iter().flat_map(|report| &report.cases).filter_map(|case| case.link_ns);
+    let slow = links.fold(0.0, f64::max);
     if slow > SLOW_LINK_NS {
         message::note(&format!("a line takes {} from core to core, as between sockets", nanoseconds(slow as u64)));
     }

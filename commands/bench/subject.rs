@@ -49,6 +49,8 @@ pub(super) struct Column {
     pub(super) legend: &'static str,
     /// How a number is shown.
     pub(super) form: Form,
+    /// Whether it is shown only where there is room for everything.
+    pub(super) is_detail: bool,
 }
 
 /// How a number is shown.
@@ -62,6 +64,8 @@ pub(super) enum Form {
     Tenth,
     /// Nanoseconds, with a unit.
     Nanoseconds,
+    /// Bytes, with a unit.
+    Bytes,
 }
 
 /// Something that takes part.

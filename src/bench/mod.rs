@@ -5,7 +5,7 @@
 //! - [`verify`] makes items that can be told apart, and checks that each came out once and in order.
 //! - [`stats`] says what the samples allow: medians, and ratios with an interval of 99 %.
 //! - [`Histogram`] counts how long single operations took; [`link`] is the time of a cache line between two processors;
-//!   [`host`] describes the machine and what is doubtful about it.
+//!   [`host`] describes the machine and what is doubtful about it; [`heap_in_use`] is what the allocator has given out.
 //!
 //! It knows no structure and no rival, prints nothing, and leaves it to the caller what a unit of work is.
 //!
@@ -22,7 +22,7 @@
 //!     })
 //! };
 //! let subjects = [count(Ordering::Relaxed), count(Ordering::SeqCst)];
-//! let plan = rounds::Plan { rounds: 9, latency_rounds: 0, link: None, seed: 1 };
+//! let plan = rounds::Plan { rounds: 9, latency_rounds: 0, budget: None, link: None, seed: 1 };
 //! let report = rounds::measure(&subjects, &plan, &AtomicBool::new(false), &mut |_, _, _| {});
 //! let ratio = report.series[0].speed_beside(&report.series[1]).expect("nine rounds were measured");
 //! assert!(ratio.value > 0.0 && ratio.interval.is_some());
@@ -37,4 +37,5 @@ pub mod rounds;
 pub mod stats;
 pub mod verify;
 
+pub use crate::sys::heap::in_use as heap_in_use;
 pub use histogram::Histogram;

@@ -7,6 +7,8 @@
 //! Between two samples the link between the processors is probed, where there is one to probe
 //! ([`super::link`]). A sample whose probes differ from the usual one of this run is dropped, and the report says how many were.
 //!
+//! Where a time is set for all of it ([`Plan::budget`]), as many rounds are taken as fit.
+//!
 //! A subject that fails its check is measured no further: a wrong answer has no speed. The rest go on.
 
 use super::histogram::Histogram;
@@ -15,7 +17,7 @@ use super::random::Random;
 use super::stats::{self, Ratio, Summary};
 use super::verify::Fault;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One measurement of one subject.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,9 @@ pub struct Plan {
     pub rounds: usize,
     /// Further rounds in which single operations are timed.
     pub latency_rounds: usize,
+    /// Take as many rounds that count as fit into this time, instead of [`rounds`](Self::rounds); but as many as an interval
+    /// takes in any case. What the first round takes, which warms up, is part of the time.
+    pub budget: Option<Duration>,
     /// The processors whose link is probed between samples.
     pub link: Option<(usize, usize)>,
     /// What the order of the rounds is drawn from.
@@ -195,16 +200,18 @@ pub fn measure(
     let series = subjects.iter().map(|_| Series::default()).collect();
     let order = (0..subjects.len()).collect();
     let mut run = Run { subjects, link: plan.link, stop, series, random: Random::new(plan.seed), order, begun: 0 };
-    let all = (1 + plan.rounds + plan.latency_rounds) * subjects.len();
-    let mut progress = |taken: usize, next| progress(taken, all, next);
-    let warm_up = (0, Pass::Speed);
-    let counted = (1..=plan.rounds).map(|round| (round, Pass::Speed));
-    let timed = (0..plan.latency_rounds).map(|_| (0, Pass::Latency));
-    let planned = std::iter::once(warm_up).chain(counted).chain(timed);
-    let mut is_whole = planned.into_iter().all(|(round, pass)| run.round(round, pass, &mut progress));
+    let begin = Instant::now();
+    let mut progress = |taken: usize, next| progress(taken, plan.samples(subjects.len(), taken, begin), next);
+    let mut is_whole = run.round(0, Pass::Speed, &mut progress);
+    let (counted, mut rounds) = (Instant::now(), 0);
+    while is_whole && plan.wants_more(rounds, begin, counted) {
+        rounds += 1;
+        is_whole = run.round(rounds, Pass::Speed, &mut progress);
+    }
+    is_whole = is_whole && (0..plan.latency_rounds).all(|_| run.round(0, Pass::Latency, &mut progress));
     let (mut link_ns, mut dropped) = drop_moved(&mut run.series);
-    for round in plan.rounds + 1..=plan.rounds + plan.rounds / 2 {
-        if !is_whole || run.whole_rounds() >= stats::least_samples().min(plan.rounds) {
+    for round in rounds + 1..=rounds + rounds / 2 {
+        if !is_whole || run.whole_rounds() >= stats::least_samples().min(rounds) {
             break;
         }
         is_whole = run.round(round, Pass::Speed, &mut progress);
@@ -212,6 +219,27 @@ pub fn measure(
     }
     let taken = run.series.iter().map(|series| series.samples.len()).sum();
     Report { series: run.series, link_ns, dropped, taken, is_partial: !is_whole }
+}
+
+impl Plan {
+    /// Whether there is to be another round after so many that count, which were begun at `counted`.
+    fn wants_more(&self, rounds: usize, begin: Instant, counted: Instant) -> bool {
+        let Some(budget) = self.budget else { return rounds < self.rounds };
+        if rounds < stats::least_samples() {
+            return true;
+        }
+        let each = counted.elapsed() / rounds as u32;
+        begin.elapsed() + each * (1 + self.latency_rounds as u32) <= budget
+    }
+
+    /// How many samples there will be, as far as can be told after `taken`.
+    fn samples(&self, subjects: usize, taken: usize, begin: Instant) -> usize {
+        let planned = (1 + self.rounds + self.latency_rounds) * subjects;
+        self.budget.map_or(planned, |budget| {
+            let left = budget.as_secs_f64() / begin.elapsed().as_secs_f64().max(1e-9);
+            (taken as f64 * left).min(1e9) as usize
+        })
+    }
 }
 
 /// A measurement on its way.
@@ -283,10 +311,10 @@ fn drop_moved(series: &mut [Series]) -> (Option<f64>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::crew;
     use std::cell::{Cell, RefCell};
-    use std::time::Instant;
 
-    const PLAN: Plan = Plan { rounds: 9, latency_rounds: 0, link: None, seed: 1 };
+    const PLAN: Plan = Plan { rounds: 9, latency_rounds: 0, budget: None, link: None, seed: 1 };
 
     fn sample(nanoseconds: u64) -> Sample {
         Sample { units: 10, elapsed: Duration::from_nanos(10 * nanoseconds), ..Sample::default() }
@@ -369,6 +397,59 @@ mod tests {
         });
         let report = run(&[subject], &Plan { latency_rounds: 4, ..PLAN });
         assert_eq!((report.series[0].latency.count(), report.series[0].samples.len()), (4, 9));
+    }
+
+    #[test]
+    fn as_many_rounds_are_taken_as_fit_a_time() {
+        let slow: Subject<'_> = Box::new(|_| {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(sample(5))
+        });
+        let subjects = [slow];
+        let rounds_in = |budget| {
+            let plan = Plan { rounds: 3, latency_rounds: 2, budget: Some(budget), ..PLAN };
+            let begin = Instant::now();
+            let rounds = run(&subjects, &plan).series[0].samples.len();
+            (rounds, begin.elapsed())
+        };
+        // However little time there is, an interval takes eight.
+        assert_eq!(rounds_in(Duration::ZERO).0, stats::least_samples());
+        let budget = Duration::from_millis(100);
+        let (rounds, took) = rounds_in(budget);
+        assert!((9..=50).contains(&rounds) || took > budget, "{rounds} rounds in {took:?}");
+    }
+
+    /// A busy host makes things take longer, and nothing makes them quicker: one of many tries has to come out right,
+    /// while arithmetic that is wrong never does.
+    #[test]
+    fn a_known_cost_is_reported_within_5_percent() {
+        const COST: Duration = Duration::from_micros(5);
+        let known = |times: u32| -> Subject<'static> {
+            Box::new(move |_| {
+                let spin = |cost: Duration| {
+                    let begin = Instant::now();
+                    while begin.elapsed() < cost {
+                        std::hint::spin_loop();
+                    }
+                };
+                let shifts = crew::run(1, &[], |_| (0..40).for_each(|_| spin(COST * times)));
+                Ok(Sample { units: 40, elapsed: crew::elapsed(&shifts), ..Sample::default() })
+            })
+        };
+        let attempt = || {
+            let report = run(&[known(1), known(2)], &PLAN);
+            let [one, two] = &report.series[..] else { panic!("two subjects") };
+            let told = |series: &Series| series.summary().unwrap().median / COST.as_nanos() as f64;
+            (told(one), told(two), one.speed_beside(two).unwrap().value)
+        };
+        let is_right = |(one, two, ratio): &(f64, f64, f64)| {
+            (1.0..1.05).contains(one) && (2.0..2.1).contains(two) && (1.95..2.05).contains(ratio)
+        };
+        let mut tries = Vec::new();
+        while tries.len() < 30 && !tries.last().is_some_and(is_right) {
+            tries.push(attempt());
+        }
+        assert!(tries.last().is_some_and(is_right), "{tries:?}");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub mod extents;
 pub(crate) mod futex;
 #[cfg(feature = "fragment")]
 pub mod handle;
+#[cfg(feature = "bench")]
+pub mod heap;
 pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]

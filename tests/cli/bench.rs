@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 /// A small run, quick on any machine.
 const SMALL: [&str; 6] = ["--ops", "300", "--rounds", "8", "--threads", "2"];
+/// Nothing is weighed, which takes longer than the rest.
+const UNWEIGHED: [&str; 2] = ["--weigh", "0"];
 
 fn bench(arguments: &[&str]) -> Output {
     let command = || Command::new(env!("CARGO_BIN_EXE_toolbox"));
@@ -15,7 +17,7 @@ fn bench(arguments: &[&str]) -> Output {
 }
 
 fn small(arguments: &[&str]) -> Output {
-    bench(&[&["queue"], &SMALL[..], arguments].concat())
+    bench(&[&["queue"], &SMALL[..], &UNWEIGHED, arguments].concat())
 }
 
 /// The command's standard output, provided that it ended as expected.
@@ -82,8 +84,9 @@ fn json_and_csv_have_every_load_and_rival() {
 
 #[test]
 fn a_stack_is_measured_as_a_queue_is() {
-    let stack = |arguments: &[&str]| bench(&[&["stack"], &SMALL[..], arguments].concat());
-    let output = stack(&["--workload", "all", "-q", "--format", "json"]);
+    let stack = |arguments: &[&str]| bench(&[&["stack"], &SMALL[..], &UNWEIGHED, arguments].concat());
+    let some = ["--with", "toolbox,mutex-vec,mutex-linkedlist"];
+    let output = stack(&[&some[..], &["--workload", "all", "-q", "--format", "json"]].concat());
     let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
     assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"stack".into(), &"mutex-linkedlist".into()));
     assert_eq!(json["cases"].as_array().map(Vec::len), Some(8));
@@ -132,10 +135,99 @@ fn a_wrong_answer_is_named_has_no_figure_and_ends_with_1() {
 }
 
 #[test]
+fn a_structure_is_weighed_to_the_byte() {
+    let weigh = |kind: &str, name: &str, payload: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_toolbox"));
+        child.env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0");
+        let output = child.args(["bench", "weigh", kind, name, payload, "100000"]).output().unwrap();
+        if output.status.code() != Some(0) {
+            return None;
+        }
+        let text = String::from_utf8(output.stdout).unwrap();
+        let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+        let [items, full, most, drained, left] = numbers[..] else { panic!("{text}") };
+        assert!(most >= full && full >= drained, "{text}");
+        Some((full / items, drained, left))
+    };
+    if !cfg!(target_env = "gnu") {
+        return println!("skipped: only glibc's allocator counts");
+    }
+    // A node has the item and two pointers, and 8 bytes of the allocator's; a block of SegQueue has 31 items.
+    for (bench, name, payload, each) in [
+        ("queue", "mutex-linkedlist", "8", 32.0),
+        ("stack", "mutex-linkedlist", "8", 32.0),
+        ("queue", "segqueue", "8", 16.5),
+        ("queue", "segqueue", "boxed", 16.5),
+        ("stack", "mutex-vec", "64", 64.0 * 131_072.0 / 100_000.0),
+    ] {
+        let (full, drained, left) = weigh(bench, name, payload).unwrap();
+        assert!((full - each).abs() < 0.1, "{bench} {name} {payload}: {full} B an item");
+        assert!(left == 0.0 && drained < 9e6, "{bench} {name} {payload}: {drained} B, then {left} B");
+    }
+    let arguments =
+        ["queue", "--with", "segqueue", "--workload", "loop", "--format", "json", "-q", "--weigh", "100000"];
+    let output = bench(&[&arguments[..], &SMALL].concat());
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    let row = &json["cases"][0]["results"][0];
+    assert!(row["item_bytes"].as_f64().is_some_and(|bytes| (16.0..17.0).contains(&bytes)), "{row}");
+    assert!(row["left_bytes"] == 0.0, "{row}");
+}
+
+#[test]
+fn a_soak_checks_for_so_long_and_ends_with_what_is_wrong() {
+    let soak = |arguments: &[&str]| {
+        bench(&[&["queue", "--ops", "300", "--threads", "2", "-q"], &UNWEIGHED[..], arguments].concat())
+    };
+    let json: Value = serde_json::from_str(&check(&soak(&["--soak", "200ms", "--format", "json"]), 0)).unwrap();
+    assert_eq!((&json["schema"], &json["partial"]), (&"toolbox.bench.soak/1".into(), &false.into()));
+    let rows = json["results"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["name"].as_str().unwrap().starts_with("toolbox")), "{json}");
+    assert!(rows[0]["units"].as_u64().unwrap() > 0 && rows[0]["checks"].as_u64().unwrap() > 0, "{json}");
+    let output = soak(&["--soak", "60s", "--with", "mutex-vecdeque,broken-doubled"]);
+    assert!(check(&output, 1).contains("broken-doubled gave a wrong answer under "));
+    assert!(errors(&output).contains("error: broken-doubled fails ") && errors(&output).contains("came out again"));
+    check(&soak(&["--soak", "1s", "--rounds", "9"]), 2);
+}
+
+#[test]
+fn all_benches_come_one_after_the_other_with_one_answer() {
+    let path = scratch("all");
+    let file = path.to_str().expect("the folder for tests has a plain name");
+    let all = |more: &[&str]| {
+        bench(&[&["all", "--quick", "--time", "1s", "--ops", "200", "--threads", "1,2"], &UNWEIGHED[..], more].concat())
+    };
+    let table = check(&all(&["--save", file, "-q"]), 0);
+    let advice = table.split("what to use on this host").nth(1).expect(&table);
+    for shape in ["queue, one thread: ", "stack, one thread: "] {
+        assert!(advice.contains(shape), "{table}");
+    }
+    let json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!((&json["schema"], &json["bench"]), (&"toolbox.bench/1".into(), &"all".into()));
+    let benches = json["benches"].as_array().unwrap();
+    assert!(benches.iter().map(|bench| bench["bench"].as_str().unwrap()).take(2).eq(["queue", "stack"]), "{json}");
+    // One of them alone can be compared with what all have saved.
+    let compared = small(&["--with", "flume", "--workload", "pairs", "--compare", file, "-q"]);
+    assert!(check(&compared, 0).contains("1 compared with before"));
+    let csv = check(&all(&["--format", "csv", "-q"]), 0);
+    assert!(csv.starts_with("bench,load,name,standing,unit_ns,") && csv.contains("\nstack,"), "{csv}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_makes_figures_doubtful_is_said_once() {
+    let threads = (std::thread::available_parallelism().map_or(1, usize::from) + 1).to_string();
+    let arguments = ["queue", "--with", "flume", "--workload", "pairs", "--ops", "20", "--rounds", "1", "--weigh", "0"];
+    let said = errors(&bench(&[&arguments[..], &["--threads", &threads]].concat()));
+    let crowded = format!("warning: {threads} threads on ");
+    assert_eq!(said.matches(&crowded).count(), 1, "{said}");
+    assert_eq!(said.contains("warning: built without optimisation"), cfg!(debug_assertions), "{said}");
+}
+
+#[test]
 fn a_run_is_kept_and_compared() {
     let path = scratch("kept");
     let file = path.to_str().expect("the folder for tests has a plain name");
-    let arguments = ["--with", "flume", "--workload", "loop", "--ops", "20000", "--rounds", "9", "-q"];
+    let arguments = ["--with", "flume", "--workload", "loop", "--ops", "20000", "--rounds", "9", "-q", "--weigh", "0"];
     let run = |more: &[&str]| bench(&[&["queue"], &arguments[..], more].concat());
     check(&run(&["--save", file]), 0);
     let saved = std::fs::read_to_string(&path).unwrap();

@@ -1,13 +1,16 @@
 //! From the options of `bench queue` and `bench stack` to loads: which, with how many threads, with what going through.
 
-use super::Rival;
 use super::workload::Case;
+use super::{Rival, memory};
 use crate::bench::load::Setup;
 use crate::bench::subject::{self, Bench, Entry, Kind};
-use crate::cli::{BenchBag, Workload};
+use crate::cli::{BenchBag, Carried, Workload};
 use crate::exit::hinted;
 use anyhow::Result;
 use clap::ValueEnum;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use toolbox::bench::rounds::Subject;
 
 #[cfg(doc)]
@@ -22,7 +25,8 @@ pub(in crate::bench) fn bench(kind: Kind, rivals: Vec<Rival>, options: &BenchBag
     if cases.is_empty() {
         return Err(hinted("none of these loads can be done by so many threads", "split takes --threads 2 or more"));
     }
-    let cases = cases.into_iter().map(|case| described(case, &rivals, setup)).collect();
+    let weights = Rc::new(Weights { bench: kind.name, items: options.weigh, known: RefCell::default() });
+    let cases = cases.into_iter().map(|case| described(case, &rivals, setup, &weights)).collect();
     Ok(Bench { kind, entries: entries(&rivals), cases })
 }
 
@@ -44,12 +48,37 @@ pub(in crate::bench) fn loads() -> Vec<(String, String)> {
     Workload::value_variants().iter().map(load).collect()
 }
 
+type Figures = Vec<(&'static str, f64)>;
+
+/// What each structure weighs with each payload, found out once: in the round that warms up.
+struct Weights {
+    bench: &'static str,
+    items: usize,
+    known: RefCell<HashMap<(&'static str, &'static str), Figures>>,
+}
+
+impl Weights {
+    fn of(&self, rival: &Rival, payload: Carried) -> Figures {
+        if rival.role.is_reference() || self.items == 0 {
+            return Figures::new();
+        }
+        let mut known = self.known.borrow_mut();
+        let weigh =
+            || memory::of(self.bench, rival.name, payload, self.items).map(memory::Weight::figures).unwrap_or_default();
+        known.entry((rival.name, payload.name())).or_insert_with(weigh).clone()
+    }
+}
+
 /// A load with everyone who can do it.
-fn described(case: Case, rivals: &[Rival], setup: &Setup) -> subject::Case {
+fn described(case: Case, rivals: &[Rival], setup: &Setup, weights: &Rc<Weights>) -> subject::Case {
     let takes_part = |(_, rival): &(usize, &Rival)| !rival.role.is_reference() || case.has_references();
     let subject = |(place, rival): (usize, &Rival)| {
-        let (rival, setup) = (*rival, setup.clone());
-        let subject: Subject<'static> = Box::new(move |pass| rival.sample(&case, &setup, pass));
+        let (rival, setup, weights) = (*rival, setup.clone(), Rc::clone(weights));
+        let subject: Subject<'static> = Box::new(move |pass| {
+            let mut sample = rival.sample(&case, &setup, pass)?;
+            sample.extra = weights.of(&rival, case.payload);
+            Ok(sample)
+        });
         (place, subject)
     };
     subject::Case {

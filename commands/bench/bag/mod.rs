@@ -5,6 +5,7 @@
 mod broken;
 mod cases;
 mod check;
+pub(super) mod memory;
 pub(super) mod queue;
 mod reference;
 pub(super) mod stack;
@@ -97,6 +98,7 @@ impl Payload for Box<u64> {
     }
 }
 
+type Weigh = fn(usize) -> Option<memory::Weight>;
 type Measure = fn(&Case, &Setup, Pass) -> Result<Sample, Fault>;
 
 /// One row of the table.
@@ -109,6 +111,7 @@ pub(super) struct Rival {
     /// What it is for.
     pub(super) role: Role,
     measure: [Measure; 3],
+    weigh: [Weigh; 3],
     check: fn() -> Result<(), Vec<Fault>>,
 }
 
@@ -122,7 +125,9 @@ impl Rival {
         Counted: Bag<check::Token>,
     {
         let check = check::check::<Small, Counted>;
-        Self { check, ..Self::reference::<Small, Large, Boxed>(role, name, about) }
+        let weigh: [Weigh; 3] =
+            [memory::weigh::<Small, u64>, memory::weigh::<Large, Wide>, memory::weigh::<Boxed, Box<u64>>];
+        Self { check, weigh, ..Self::reference::<Small, Large, Boxed>(role, name, about) }
     }
 
     /// A row for what keeps no items, so that there is nothing to check.
@@ -134,7 +139,7 @@ impl Rival {
     {
         let measure: [Measure; 3] =
             [workload::sample::<Small, u64>, workload::sample::<Large, Wide>, workload::sample::<Boxed, Box<u64>>];
-        Self { name, about, role, measure, check: || Ok(()) }
+        Self { name, about, role, measure, weigh: [|_| None; 3], check: || Ok(()) }
     }
 
     /// One sample.

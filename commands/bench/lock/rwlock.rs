@@ -20,6 +20,7 @@ pub(in crate::bench) const KIND: Kind = Kind {
         head: "handed",
         legend: "writes that came after one of another thread",
         form: Form::Percent,
+        is_detail: false,
     }],
     loads,
 };
