@@ -301,6 +301,10 @@ pub(crate) struct BenchAll {
     #[arg(long, value_name = "CPU,...", value_delimiter = ',', hide_short_help = true)]
     pub(crate) pin: Vec<usize>,
 
+    /// Weigh each queue and stack with so many items inside; 0 for not at all
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, hide_short_help = true)]
+    pub(crate) weigh: usize,
+
     #[command(flatten)]
     pub(crate) keeping: Keeping,
 
@@ -449,6 +453,10 @@ pub(crate) struct BenchBag {
     /// What the items are
     #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_enum, default_values_t = [Carried::Word], hide_short_help = true)]
     pub(crate) payload: Vec<Carried>,
+
+    /// Weigh each structure with so many items inside; 0 for not at all
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, hide_short_help = true)]
+    pub(crate) weigh: usize,
 
     #[command(flatten)]
     pub(crate) measuring: Measuring,

@@ -75,6 +75,10 @@ fn sessions(options: &BenchAll, host: &Host) -> Result<Vec<(&'static str, Sessio
         words.extend(options.quick.then(|| "--quick".to_owned()));
         words.extend(options.threads.iter().map(|threads| format!("--threads={threads}")));
         words.extend(options.ops.map(|operations| format!("--ops={operations}")));
+        // Only what items are put into is weighed.
+        words.extend(
+            kind.columns.iter().any(|column| column.name == "item_bytes").then(|| format!("--weigh={}", options.weigh)),
+        );
         words.extend(options.pin.iter().map(|processor| format!("--pin={processor}")));
         let Command::Bench(bench) = Cli::try_parse_from(words)?.command else { continue };
         let (measuring, make) = parts(&bench.what).context("a bench that is listed has options")?;

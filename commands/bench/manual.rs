@@ -13,7 +13,7 @@ pub(crate) const CHAPTERS: Chapters = &[
             "foreign\tThe share of items that were taken by another thread than the one that put them in.",
             "fair\tThe pairs of the slowest thread as a share of the mean of all threads; for the loads pairs and bare. JSON and CSV have the share of the fastest's as well.",
             "of limit\tThis host's limit as a share of the figure. The limit is measured in the same rounds: one atomic addition for each operation, on two words of their own.",
-            "B/item, most, drained, left\tHeap that the structure takes: for each of a million items inside, the same at its largest, when they had been taken out again, and after the drop. Each is weighed in a process of its own, by what glibc's allocator has given out with what each block costs it; with another C library the columns are not there. What a boxed item points to is not counted.",
+            "B/item, most, drained, left\tHeap that the structure takes: for each item with a million of them inside (--weigh), the same at its largest, when they had been taken out again, and after the drop. Each is weighed in a process of its own, by what glibc's allocator has given out with what each block costs it; with another C library the columns are not there. What a boxed item points to is not counted.",
             "cpu ns\tProcessor time of all threads for a pair.",
             "p50, p99.99, max\tThe time of single operations, in rounds of their own since reading the clock slows the whole. It contains one reading of the clock (about 25 ns), and what interrupted the thread. Operations begin when the one before has ended (closed loop): what a stall would have delayed behind it is not counted. A percentile is left out where too few operations were timed.",
             "*, =, -\tLeads; not shown to differ from the leader; not ranked, since fewer than 5 % of the items crossed threads.",
@@ -42,7 +42,7 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "THE ANSWER",
         &[
-            "Below the verdict of each load stands what to use on this host, for one thread, for threads that share it, and for more threads than there are processors: what has the smallest geometric mean of times, each divided by the leader's, over the loads of that shape in which it was ranked.",
+            "Below the verdict of each load stands what to use on this host, for one thread, for threads that share it, and for more threads than there are processors: what has the smallest geometric mean of times, each divided by the leader's, over the loads of that shape in which everyone was ranked.",
             "--soak checks instead of measuring: the closer look and then a sample of every load, in turn, until the time is up, it is interrupted, or an answer is wrong.",
         ],
     ),

@@ -99,12 +99,15 @@ impl Soak {
     fn go_on(&mut self, bench: &Bench, members: &[usize], duration: Duration, stop: &AtomicBool, terminal: &Terminal) {
         let mut progress = Progress::new(terminal.progress, terminal.ascii);
         let mut said = Instant::now();
-        while self.begin.elapsed() < duration && self.fault.is_none() {
+        // However little time there is, everyone has a turn.
+        let mut turns = 0;
+        while (turns == 0 || self.begin.elapsed() < duration) && self.fault.is_none() {
             for (index, &place) in members.iter().enumerate() {
                 self.check(index, &bench.entries[place]);
                 for case in &bench.cases {
                     self.partial = stop.load(Ordering::Relaxed);
-                    if self.partial || self.fault.is_some() || self.begin.elapsed() >= duration {
+                    let is_over = turns > 0 && self.begin.elapsed() >= duration;
+                    if self.partial || self.fault.is_some() || is_over {
                         return;
                     }
                     progress.draw(|| (self.progress(), format!("{}: {}", case.title, bench.entries[place].name)));
@@ -128,6 +131,7 @@ impl Soak {
                     }
                 }
             }
+            turns += 1;
         }
     }
 

@@ -25,7 +25,7 @@ pub(in crate::bench) fn bench(kind: Kind, rivals: Vec<Rival>, options: &BenchBag
     if cases.is_empty() {
         return Err(hinted("none of these loads can be done by so many threads", "split takes --threads 2 or more"));
     }
-    let weights = Rc::new(Weights { bench: kind.name, known: RefCell::default() });
+    let weights = Rc::new(Weights { bench: kind.name, items: options.weigh, known: RefCell::default() });
     let cases = cases.into_iter().map(|case| described(case, &rivals, setup, &weights)).collect();
     Ok(Bench { kind, entries: entries(&rivals), cases })
 }
@@ -53,16 +53,18 @@ type Figures = Vec<(&'static str, f64)>;
 /// What each structure weighs with each payload, found out once: in the round that warms up.
 struct Weights {
     bench: &'static str,
+    items: usize,
     known: RefCell<HashMap<(&'static str, &'static str), Figures>>,
 }
 
 impl Weights {
     fn of(&self, rival: &Rival, payload: Carried) -> Figures {
-        if rival.role.is_reference() {
+        if rival.role.is_reference() || self.items == 0 {
             return Figures::new();
         }
         let mut known = self.known.borrow_mut();
-        let weigh = || memory::of(self.bench, rival.name, payload).map(memory::Weight::figures).unwrap_or_default();
+        let weigh =
+            || memory::of(self.bench, rival.name, payload, self.items).map(memory::Weight::figures).unwrap_or_default();
         known.entry((rival.name, payload.name())).or_insert_with(weigh).clone()
     }
 }

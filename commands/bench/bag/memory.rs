@@ -1,4 +1,4 @@
-//! What a structure weighs: bytes on the heap with a million items inside, at most, after they were taken out, and after
+//! What a structure weighs: bytes on the heap with a million items inside, at the most, after they were taken out, and after
 //! it was dropped.
 //!
 //! The C library's allocator counts what it has given out ([`toolbox::bench::heap_in_use`]), to the byte and with what each
@@ -19,12 +19,13 @@ use crate::ui::output;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use toolbox::bench::heap_in_use;
 
-/// Items that a structure is weighed with.
-const ITEMS: usize = 1_000_000;
 /// How often the heap is looked at on the way in, and on the way out.
 const LOOKS: usize = 64;
+/// A child that takes longer is given up. A million items take a tenth of a second.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What the child's allocator is told.
 const TUNABLES: &str = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
 
@@ -33,7 +34,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column {
         name: "item_bytes",
         head: "B/item",
-        legend: "heap for each of a million items inside",
+        legend: "heap for each item, with a million of them inside, or as many as --weigh says",
         form: Form::Tenth,
         is_detail: true,
     },
@@ -47,7 +48,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column {
         name: "drained_bytes",
         head: "drained",
-        legend: "heap when the million had been taken out",
+        legend: "heap when all had been taken out",
         form: Form::Bytes,
         is_detail: true,
     },
@@ -109,13 +110,24 @@ pub(super) fn weigh<Q: Bag<T>, T: Payload>(items: usize) -> Option<Weight> {
     Some(Weight { items: items as u64, full, most, drained, left: over() })
 }
 
-/// Has a child weigh it. None where that cannot be done, which costs the columns and nothing else.
-pub(super) fn of(bench: &str, rival: &str, payload: Carried) -> Option<Weight> {
+/// Has a child weigh it with so many items. None where that cannot be done, or takes too long, which costs the columns and
+/// nothing else.
+pub(super) fn of(bench: &str, rival: &str, payload: Carried, items: usize) -> Option<Weight> {
     let payload = payload.to_possible_value()?;
     let mut child = Command::new(std::env::current_exe().ok()?);
-    child.args(["bench", "weigh", bench, rival, payload.get_name(), &ITEMS.to_string()]);
-    child.env("GLIBC_TUNABLES", TUNABLES).stdin(Stdio::null()).stderr(Stdio::null());
-    let output = child.output().ok().filter(|output| output.status.success())?;
+    child.args(["bench", "weigh", bench, rival, payload.get_name(), &items.to_string()]);
+    child.env("GLIBC_TUNABLES", TUNABLES).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = child.spawn().ok()?;
+    let begin = Instant::now();
+    // What it says fits into any pipe, so it never waits for us to read.
+    while child.try_wait().ok()?.is_none() {
+        if begin.elapsed() > PATIENCE {
+            child.kill().and_then(|()| child.wait()).ok()?;
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let output = child.wait_with_output().ok().filter(|output| output.status.success())?;
     Weight::parse(&String::from_utf8(output.stdout).ok()?)
 }
 
