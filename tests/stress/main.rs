@@ -7,6 +7,7 @@ mod event;
 mod history;
 mod memory;
 mod queue;
+mod rwlock;
 mod stack;
 
 /// How many times a test of `usual` rounds goes round.
