@@ -194,6 +194,53 @@ fn a_reader_becomes_the_writer() {
     });
 }
 
+/// A reader that left before has seen what it saw before the new writer changes it.
+#[test]
+fn a_reader_becomes_the_writer_after_another() {
+    check(3, || {
+        let shared = Shared::new(64);
+        let other = spawn(&shared, |shared| shared.read());
+        shared.lock.lock_shared().unwrap();
+        // SAFETY: it was taken to read right above.
+        if unsafe { shared.lock.try_upgrade() } {
+            shared.set(1);
+            shared.end_write();
+        } else {
+            shared.end_read();
+        }
+        assert!(other.join().unwrap() <= 1);
+        shared.assert_free();
+    });
+}
+
+/// Those who do not wait get in only where it is allowed, and see what was written before.
+#[test]
+fn who_does_not_wait() {
+    check(3, || {
+        let shared = Shared::new(64);
+        let other = spawn(&shared, |shared| {
+            if shared.lock.try_lock_exclusive().is_ok() {
+                shared.set(1);
+                shared.end_write();
+            }
+            if shared.lock.try_lock_shared().is_ok() {
+                assert!(shared.get() <= 2);
+                shared.end_read();
+            }
+        });
+        if shared.lock.try_lock_shared().is_ok() {
+            assert!(shared.get() <= 1);
+            shared.end_read();
+        }
+        if shared.lock.try_lock_exclusive().is_ok() {
+            shared.set(1);
+            shared.end_write();
+        }
+        other.join().unwrap();
+        shared.assert_free();
+    });
+}
+
 /// A writer gives up, at any point of its wait for another; nobody's wake-up goes with it.
 #[test]
 fn a_writer_gives_up() {
