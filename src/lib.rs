@@ -19,6 +19,7 @@
 //! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
+//! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
 
 #![warn(missing_docs)]
 
@@ -50,3 +51,6 @@ pub mod event;
 
 #[cfg(feature = "mutex")]
 pub mod mutex;
+
+#[cfg(feature = "rwlock")]
+pub mod rwlock;

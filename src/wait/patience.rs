@@ -40,6 +40,12 @@ impl Patience {
     /// Of one who knows nothing yet.
     pub(crate) const NEW: Self = Self { limit: 100, failures: 0 };
 
+    /// The longest look that is ever sensible on this host, in pauses; none on a single processor.
+    #[allow(dead_code, reason = "for the locks, each of which is a feature of its own")]
+    pub(crate) fn longest() -> u16 {
+        most_pauses()
+    }
+
     /// Looks until there is something or patience is at an end, and learns from it. Whether there was something.
     pub(crate) fn look(&mut self, mut is_there: impl FnMut() -> bool) -> bool {
         let most = most_pauses();

@@ -82,6 +82,7 @@ mod wait {
     mod patience;
 
     pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+    pub(crate) use patience::Patience;
 }
 
 #[path = "../../src/event"]
@@ -98,11 +99,24 @@ mod event {
     pub(crate) use semaphore::Semaphore;
 }
 
+#[path = "../../src/rwlock"]
+#[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
+mod rwlock {
+    mod options;
+    mod poison;
+    mod word;
+
+    pub(crate) use options::Options;
+    pub(crate) use poison::Poison;
+    pub(crate) use word::{RawSharedLock, Refusal};
+}
+
 mod bounded;
 mod condition;
 mod linked;
 mod mutexes;
 mod published;
+mod shared_lock;
 mod signals;
 mod stack;
 mod unbounded;

@@ -9,6 +9,7 @@ mod memory;
 mod mutex;
 mod order;
 mod queue;
+mod rwlock;
 mod stack;
 
 /// How many times a test of `usual` rounds goes round.

@@ -6,6 +6,7 @@ use super::broken::{OpenToReaders, OpenToWriters};
 use super::{Lock, Open, Record, Rival, rival};
 use crate::bench::subject::{Column, Form, Kind};
 use std::sync::PoisonError;
+use toolbox::rwlock::{LockError, Options, SharedLock, Waiting};
 
 /// What never changes about this bench.
 pub(in crate::bench) const KIND: Kind = Kind {
@@ -38,6 +39,9 @@ fn loads() -> Vec<(String, String)> {
 pub(in crate::bench) fn rivals() -> Vec<Rival> {
     vec![
         rival!(Harness, "harness", Open, "no lock: what the record and own work cost, on one thread"),
+        rival!(Rival, "toolbox", Ours, "toolbox::rwlock::SharedLock: one word, writers first, sleeps"),
+        rival!(Rival, "toolbox-yield", OursYielding, "the same, spinning 64 times and then yielding"),
+        rival!(Rival, "toolbox-spin", OursSpinning, "the same, spinning for ever"),
         rival!(Rival, "std", Std, "std::sync::RwLock: a futex, writers first"),
         rival!(Rival, "parking-lot", ParkingLot, "parking_lot RwLock: queues by address, fair now and then"),
         rival!(Rival, "spin", Spin, "spin RwLock: spins for ever"),
@@ -92,6 +96,35 @@ macro_rules! plain {
             }
         }
     };
+}
+
+/// One of ours, whose threads wait as the number says.
+struct OursWith<const WAITING: usize>(SharedLock<Record>);
+
+type Ours = OursWith<0>;
+type OursYielding = OursWith<1>;
+type OursSpinning = OursWith<2>;
+
+impl<const WAITING: usize> Lock for OursWith<WAITING> {
+    fn new() -> Self {
+        let waiting = [Waiting::Sleep, Waiting::Yield { after: 64 }, Waiting::Spin][WAITING];
+        Self(SharedLock::with_options(Record::default(), Options::new().waiting(waiting)))
+    }
+
+    #[inline]
+    fn write<R>(&self, act: impl FnOnce(&Record) -> R) -> R {
+        act(&self.0.write().unwrap_or_else(guard))
+    }
+
+    #[inline]
+    fn read<R>(&self, act: impl FnOnce(&Record) -> R) -> R {
+        act(&self.0.read().unwrap_or_else(guard))
+    }
+}
+
+/// No thread panics while it holds a lock here, or asks for it twice.
+fn guard<G>(error: LockError<G>) -> G {
+    error.into_guard().expect("there are few readers, and none holds the lock")
 }
 
 poisonable!(Std, std::sync::RwLock<Record>);
