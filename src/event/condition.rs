@@ -3,14 +3,16 @@
 //! # How it works
 //!
 //! [`Condition::lock_when`] locks the mutex and asks the caller's question. If the answer is no, it gets in line **before**
-//! it unlocks; whoever changes the value has to lock the mutex, so it finds the waiting one in line when it signals after the change. The
-//! value is what remembers a signal that came before the wait, and the question is asked again after every wake-up.
+//! it unlocks; whoever changes the value has to lock the mutex, so it finds the waiting one in line when it signals after
+//! the change. The value is what remembers a signal that came before the wait, and the question is asked again after every
+//! wake-up.
 //!
 //! # A signal is not swallowed
 //!
-//! With a bare condition variable, `notify_one` may wake a thread that waits for something else; it goes back to sleep, and the
-//! one that was meant sleeps on. Here who is woken and gets no as an answer, panics or is cancelled hands the signal to the
-//! next in line, among those who were in line when it was given. So `notify_one` reaches one whose answer is yes, if there is one.
+//! With a bare condition variable, `notify_one` may wake a thread that waits for something else; it goes back to sleep, and
+//! the one that was meant sleeps on. Here who is woken and gets no as an answer, panics or is cancelled hands the signal to
+//! the next in line, among those who were in line when it was given. So `notify_one` reaches one whose answer is yes, if
+//! there is one.
 //!
 //! Locking and waiting in one call, with the question as a value, is from conditional critical regions (Hoare, 1972), and
 //! `LockWhen` of Abseil.

@@ -81,7 +81,7 @@ impl Event {
     /// # Panics
     /// As [`block_on`].
     pub fn wait_blocking(&self) {
-        if !self.core.try_take() {
+        if !self.core.look() {
             block_on(self.core.wait());
         }
     }

@@ -10,8 +10,8 @@
 //!
 //! # Safety
 //!
-//! A place is in the line between [`Line::enter`] and the moment at which its owner learns that it is out. What it keeps for the line is
-//! touched under the line's lock, or by the owner when it is out.
+//! A place is in the line between [`Line::enter`] and the moment at which its owner learns that it is out. What it keeps for
+//! the line is touched under the line's lock, or by the owner when it is out.
 #![allow(unsafe_code)]
 
 use crate::primitive::{AtomicU32, Mutex, MutexGuard, UnsafeCell};
@@ -46,8 +46,8 @@ struct Kept {
     round: u64,
 }
 
-// SAFETY: `kept` is touched under the line's lock, or by the owner once the state says that it is out: the Acquire in `passed` pairs
-// with the Release in `Line::admit`.
+// SAFETY: `kept` is touched under the line's lock, or by the owner once the state says that it is out: the Acquire in
+// `passed` pairs with the Release in `Line::admit`.
 unsafe impl Sync for Place {}
 
 impl Place {

@@ -79,7 +79,7 @@ impl Semaphore {
     /// # Panics
     /// As [`block_on`].
     pub fn take_blocking(&self) {
-        if !self.core.try_take() {
+        if !self.core.look() {
             block_on(self.core.wait());
         }
     }

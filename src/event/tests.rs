@@ -359,6 +359,18 @@ fn a_notified_wait_that_is_dropped_hands_on() {
 }
 
 #[test]
+fn a_signal_that_was_used_is_used_up() {
+    let (value, condition) = (Mutex::new(0), Condition::new());
+    let task = Arc::<Task>::default();
+    let [mut one, mut two] = [(); 2].map(|()| Box::pin(condition.lock_when(&value, |value| *value == 1)));
+    assert!(poll(one.as_mut()).is_pending() && task.poll(two.as_mut()).is_pending());
+    *value.lock().unwrap() = 1;
+    condition.notify_one();
+    assert!(poll(one.as_mut()).is_ready());
+    assert_eq!(task.wakes(), 0);
+}
+
+#[test]
 fn a_question_that_panics_hands_on_and_poisons() {
     let (value, condition) = (Mutex::new(0), Condition::new());
     let task = Arc::<Task>::default();

@@ -1,6 +1,6 @@
 //! A thread polls a future, and sleeps in between.
 
-use super::parker::with_wait;
+use super::parker::{self, with_wait};
 use crate::sys::futex::Deadline;
 use std::error::Error;
 use std::fmt;
@@ -71,6 +71,15 @@ pub fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Result<F::Ou
 /// As [`block_on`].
 pub fn block_on_deadline<F: Future>(future: F, deadline: Instant) -> Result<F::Output, TimedOut> {
     wait_for(future, Deadline::at(deadline))
+}
+
+/// Looks for something, as often and for as long as is sensible on this host, before the wait for it begins by `block_on`
+/// or the like. Whether it was there.
+///
+/// For structures in which it is cheaper for both sides when nobody is in line.
+#[allow(dead_code, reason = "for the structures, each of which is a feature of its own")]
+pub(crate) fn look(is_there: impl FnMut() -> bool) -> bool {
+    parker::look(is_there)
 }
 
 fn wait_for<F: Future>(future: F, deadline: Option<Deadline>) -> Result<F::Output, TimedOut> {

@@ -19,5 +19,5 @@ mod patience;
 mod tests;
 
 pub use block::{TimedOut, block_on, block_on_deadline, block_on_timeout};
-#[allow(unused_imports, reason = "for the locks, each of which is a feature of its own")]
-pub(crate) use patience::Patience;
+#[allow(unused_imports, reason = "for the structures, each of which is a feature of its own")]
+pub(crate) use {block::look, patience::Patience};

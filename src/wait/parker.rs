@@ -70,9 +70,8 @@ impl Parker {
         self.state.swap(EMPTY, Acquire);
     }
 
-    /// Waits for a call, or for the deadline, and takes the call.
-    fn park(&self, patience: &mut Patience, deadline: Option<Deadline>) {
-        patience.look(|| self.state.load(Relaxed) == NOTIFIED);
+    /// Sleeps until there is a call, or until the deadline, and takes the call.
+    fn park(&self, deadline: Option<Deadline>) {
         // Relaxed: this says only that the owner sleeps. When it fails there is a call, which `take` takes.
         if self.state.compare_exchange(EMPTY, PARKED, Relaxed, Relaxed).is_err() {
             self.take();
@@ -121,6 +120,8 @@ static IDLE: Mutex<Vec<&'static Parker>> = Mutex::new(Vec::new());
 struct Own {
     parker: &'static Parker,
     patience: Cell<Patience>,
+    /// Whether it has just looked in vain, so that it sleeps without looking again.
+    has_looked: Cell<bool>,
     /// How many waits of this thread are under way, each within the one before.
     depth: Cell<usize>,
 }
@@ -130,7 +131,14 @@ impl Own {
         // A model begins each run anew.
         let idle = if IS_MODEL { None } else { IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop() };
         let parker = idle.unwrap_or_else(|| forever(Parker::new()));
-        Self { parker, patience: Cell::new(Patience::NEW), depth: Cell::new(0) }
+        Self { parker, patience: Cell::new(Patience::NEW), has_looked: Cell::new(false), depth: Cell::new(0) }
+    }
+
+    fn look(&self, is_there: impl FnMut() -> bool) -> bool {
+        let mut patience = self.patience.get();
+        let is_there = patience.look(is_there);
+        self.patience.set(patience);
+        is_there
     }
 }
 
@@ -164,9 +172,11 @@ impl<'a> Wait<'a> {
 
     /// Waits until a waker of this thread was used since the last time, or the deadline has passed.
     pub(super) fn park(&self, deadline: Option<Deadline>) {
-        let mut patience = self.own.patience.get();
-        self.own.parker.park(&mut patience, deadline);
-        self.own.patience.set(patience);
+        let parker = self.own.parker;
+        if !self.own.has_looked.take() {
+            self.own.look(|| parker.state.load(Relaxed) == NOTIFIED);
+        }
+        parker.park(deadline);
     }
 }
 
@@ -186,4 +196,14 @@ pub(super) fn with_wait<R>(run: impl FnOnce(Wait<'_>) -> R) -> R {
     // A thread that is ending may wait as well, in the destructor of another of its variables.
     let result = OWN.try_with(&mut run_with).unwrap_or_else(|_| run_with(&Own::new()));
     result.expect("one of the two was called, once")
+}
+
+/// Looks for something for as long as is sensible before the wait for it begins. Whether it was there.
+pub(super) fn look(is_there: impl FnMut() -> bool) -> bool {
+    let look = |own: &Own| {
+        let is_there = own.look(is_there);
+        own.has_looked.set(!is_there);
+        is_there
+    };
+    OWN.try_with(look).unwrap_or(false)
 }

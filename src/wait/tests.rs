@@ -95,17 +95,14 @@ fn a_future_can_be_taken_up_again() {
 /// Calls without end must not keep the time from being over.
 #[test]
 fn a_timeout_is_kept_under_calls_for_nothing() {
-    let polls = Cell::new(0_u64);
     let waited = block_on_timeout(
         poll_fn(|context| {
-            polls.set(polls.get() + 1);
             context.waker().wake_by_ref();
             Poll::<()>::Pending
         }),
         SOON,
     );
     assert_eq!(waited, Err(TimedOut));
-    assert!(polls.get() > 1);
 }
 
 /// The inner wait takes the outer one's call and has to leave one behind.

@@ -81,7 +81,7 @@ mod wait {
     mod parker;
     mod patience;
 
-    pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+    pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout, look};
     pub(crate) use patience::Patience;
 }
 
