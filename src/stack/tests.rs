@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// More than a segment of numbers; more than fill a directory where that takes no time.
-const MANY: usize = if cfg!(miri) { 1_100 } else { 30_000 };
+const MANY: usize = if cfg!(miri) { 600 } else { 30_000 };
 
 #[test]
 fn last_in_first_out() {
