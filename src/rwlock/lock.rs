@@ -252,9 +252,13 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn wait_shared(&self, deadline: Option<Deadline>) -> Result<(), Refusal> {
-        // A reader that got in once gets in again unless a writer waits, and that one waits for this thread.
-        if self.is_own() || (self.raw.has_writer() && self.is_read_here()) {
+        if self.is_own() {
             return Err(Refusal::Deadlock);
+        }
+        if self.is_read_here() {
+            // A reader gets in again unless a writer waits, and that one waits for this thread.
+            let is_in = self.raw.try_lock_shared();
+            return is_in.map_err(|refusal| if refusal == Refusal::WouldBlock { Refusal::Deadlock } else { refusal });
         }
         self.raw.wait_shared(deadline)
     }

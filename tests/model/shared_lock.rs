@@ -3,6 +3,12 @@
 //! What is protected is a cell that the checker watches: a writer beside anybody, and a reader who does not see what was
 //! written before, end the test; and so does a thread that sleeps for ever.
 //!
+//! # Weakened on purpose
+//!
+//! What was weakened, and which model saw it, is in `tests/mutations/rwlock-word.toml`. No model sees that one who gives up
+//! serves those left to it, or is counted as awake no longer: with one preemption there are too few threads in the way,
+//! and more of them take too long. Both stand on the argument in the source.
+//!
 //! # Safety
 //!
 //! The cell is touched by whoever holds the lock, or the checker ends the test: that is what is tested.
