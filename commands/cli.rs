@@ -236,6 +236,14 @@ pub(crate) enum Benchmark {
     #[command(before_long_help = BENCH_RWLOCK_EXAMPLES)]
     Rwlock(Box<BenchRwlock>),
 
+    /// Measure locks for one thread at a time
+    #[command(before_long_help = BENCH_MUTEX_EXAMPLES)]
+    Mutex(Box<BenchMutex>),
+
+    /// Measure locks that tasks await
+    #[command(before_long_help = BENCH_ASYNC_MUTEX_EXAMPLES)]
+    AsyncMutex(Box<BenchAsyncMutex>),
+
     /// Measure everything, one bench after the other
     ///
     /// Says beforehand how long it will take, and keeps to that: as many samples are taken as fit. Ends with what to use on
@@ -343,6 +351,69 @@ Examples:
   toolbox bench rwlock --writes 1,10,50,100 --held 0,100ns,750ns,5us
   toolbox bench rwlock --bare --threads 1 --held 0        what taking a free lock costs
   toolbox bench rwlock --with std,parking-lot             these only";
+
+const BENCH_MUTEX_EXAMPLES: &str = "\
+Examples:
+  toolbox bench mutex                                held for 750 ns, by as many threads as processors and more
+  toolbox bench mutex --quick                        the same in seconds
+  toolbox bench mutex --held 0,100ns,750ns,5us
+  toolbox bench mutex --bare --threads 1 --held 0    what taking a free lock costs
+  toolbox bench mutex --with toolbox,std             these only";
+
+const BENCH_ASYNC_MUTEX_EXAMPLES: &str = "\
+Examples:
+  toolbox bench async-mutex                          1, 2, 8 and 64 tasks on two threads
+  toolbox bench async-mutex --quick                  the same in seconds
+  toolbox bench async-mutex --tasks 64 --held yield  held while others run
+  toolbox bench async-mutex --with toolbox,tokio     these only";
+
+/// Measure locks for one thread at a time
+///
+/// Threads take one lock, hold it for a time and work by themselves for 50 to 150 ns. The unit is a lock taken and let go.
+/// Before anything is timed each rival is checked for who is inside, and in each timed run what the lock protects has to come
+/// out right; a lock that lets in whom it should not has no speed, and ends with exit code 1.
+#[derive(Args, Debug)]
+pub(crate) struct BenchMutex {
+    /// Hold the lock for so long (100ns, 5us)
+    #[arg(long, value_name = "TIME,...", value_delimiter = ',', value_parser = parse_held, default_value = "750ns")]
+    pub(crate) held: Vec<Duration>,
+
+    /// Nothing to do between two locks
+    #[arg(long, hide_short_help = true)]
+    pub(crate) bare: bool,
+
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+}
+
+/// Measure locks that tasks await
+///
+/// Tasks of one executor take one lock and let it go again, or hold it while others run. The unit is a lock taken and let go.
+/// Before anything is timed each rival is checked for who is inside, and in each timed run what the lock protects has to come
+/// out right; a lock that lets in whom it should not has no speed, and ends with exit code 1.
+#[derive(Args, Debug)]
+#[command(mut_arg("threads", |threads| threads.default_values(["2"]).help("Tasks run on so many threads")))]
+pub(crate) struct BenchAsyncMutex {
+    /// So many tasks
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024), default_values_t = [1, 2, 8, 64])]
+    pub(crate) tasks: Vec<u16>,
+
+    /// What a task does with the lock: let it go at once, or let others run before
+    #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_enum, default_values_t = [HeldBy::Nothing, HeldBy::Yield])]
+    pub(crate) held: Vec<HeldBy>,
+
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+}
+
+/// What is done while a task holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeldBy {
+    /// What the lock protects is counted up
+    Nothing,
+    /// Other tasks run
+    Yield,
+}
 
 /// Measure locks for one writer or many readers
 ///

@@ -62,7 +62,8 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
         match name.as_str() {
             "toolbox-fragtop" => chapters.extend(fragtop::CHAPTERS),
             "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
-            "toolbox-bench-rwlock" => chapters.extend(bench::LOCK_CHAPTERS),
+            "toolbox-bench-rwlock" | "toolbox-bench-mutex" => chapters.extend(bench::LOCK_CHAPTERS),
+            "toolbox-bench-async-mutex" => chapters.extend(bench::TASK_CHAPTERS),
             _ => {}
         }
         chapters.push(EXIT_STATUS);

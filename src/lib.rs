@@ -18,6 +18,7 @@
 //! - [`stack`] (feature `stack`): last in, first out, likewise.
 //! - [`wait`] (feature `wait`): a thread waits for a future, in the one way in which anything here waits.
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
+//! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 
 #![warn(missing_docs)]
 
@@ -46,3 +47,6 @@ pub mod wait;
 
 #[cfg(feature = "event")]
 pub mod event;
+
+#[cfg(feature = "mutex")]
+pub mod mutex;

@@ -79,8 +79,8 @@ fn part(document: Value, bench: &str) -> Option<Value> {
     if document["bench"] == bench {
         return Some(document);
     }
-    let of_all = document["benches"].as_array()?;
-    let mut part = of_all.into_iter().find(|part| part["bench"] == bench)?.clone();
+    let mut of_all = document["benches"].as_array()?.iter();
+    let mut part = of_all.find(|part| part["bench"] == bench)?.clone();
     part["host"] = document["host"].clone();
     Some(part)
 }

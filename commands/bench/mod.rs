@@ -30,7 +30,7 @@ mod soak;
 mod subject;
 mod verdict;
 
-pub(crate) use lock::manual::CHAPTERS as LOCK_CHAPTERS;
+pub(crate) use lock::manual::{CHAPTERS as LOCK_CHAPTERS, TASK_CHAPTERS};
 pub(crate) use manual::CHAPTERS;
 
 use crate::cli::{Bench, Benchmark, Measuring};
@@ -39,7 +39,7 @@ use crate::ui::terminal::Terminal;
 use anyhow::{Context, Result};
 use bag::{queue, stack};
 use load::Setup;
-use lock::rwlock;
+use lock::{async_mutex, mutex, rwlock};
 use subject::{Entry, Kind};
 
 /// Runs the subcommand.
@@ -81,6 +81,15 @@ fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
             let make = move |setup: &Setup| Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup));
             Some((&options.measuring, Box::new(make)))
         }
+        Benchmark::Mutex(options) => {
+            let (threads, is_bare) = (&options.measuring.threads, options.bare);
+            let loads = lock::Loads { threads, writes: &[100], held: &options.held, is_bare };
+            let make = move |setup: &Setup| Ok(lock::bench(mutex::KIND, &mutex::rivals(), loads, setup));
+            Some((&options.measuring, Box::new(make)))
+        }
+        Benchmark::AsyncMutex(options) => {
+            Some((&options.measuring, Box::new(move |setup: &Setup| Ok(async_mutex::bench(options, setup)))))
+        }
         Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Weigh { .. } => None,
     }
 }
@@ -91,5 +100,7 @@ fn all() -> Vec<(Kind, Vec<Entry>)> {
         (queue::KIND, bag::entries(&queue::rivals())),
         (stack::KIND, bag::entries(&stack::rivals())),
         (rwlock::KIND, lock::entries(&rwlock::rivals())),
+        (mutex::KIND, lock::entries(&mutex::rivals())),
+        (async_mutex::KIND, async_mutex::entries()),
     ]
 }

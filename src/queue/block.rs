@@ -2,16 +2,22 @@
 //!
 //! # Layout
 //!
-//! A block is a header and then groups. A group is eight state bytes and seven values:
+//! A block is a header and then groups. A group is eight state bytes and seven values. Indexes go to two groups in turn,
+//! the lanes:
 //!
 //! ```text
-//! group   | - s1 s2 s3 s4 s5 s6 s7 | value 1 | value 2 | ... | value 7 |
-//! index     0  1  2  3  4  5  6  7
+//! group 0 | - s2 s4 s6 s8 s10 s12 s14 | value 2 | value 4 | ... | value 14 |     indexes 0, 2, 4 ... 14
+//! group 1 | - s3 s5 s7 s9 s11 s13 s15 | value 3 | value 5 | ... | value 15 |     indexes 1, 3, 5 ... 15
+//! group 2 ...                                                                    indexes 16, 18 ...
 //! ```
 //!
-//! With values of eight bytes that is one cache line, so that a value and its state travel together, and it costs
-//! 64 / 7 bytes a value. The index counts in eights, and an index that is a multiple of eight has no slot: whoever
-//! draws it draws again. That costs one more addition in eight, and saves a division by seven from each operation.
+//! With values of eight bytes a group is one cache line, so that a value and its state travel together, and it costs
+//! 64 / 7 bytes a value. Two lanes, because neighbouring slots are used at the same time by different threads: on one
+//! line each would take it from the other. More lanes were tried, 4 and 8, and were slower for two threads, which like to
+//! stay on a lane each.
+//!
+//! The first index of a group has no slot: whoever draws it draws again. That costs one more addition in eight, and
+//! saves a division by seven from each operation.
 //!
 //! # The life of a slot
 //!
@@ -27,8 +33,8 @@
 //!
 //! When all its slots are `DONE` and those who drew an index beyond its end have left ([`Visits`]). Nobody counts that
 //! in every operation: the block is looked through once, after the queue has moved on from it ([`Block::is_done`]).
-//! A push has to change the state and learn what it was, in one step. A pop need not, and so only stores: a store
-//! does not wait for the line to be writable, which on contended lines is a large part of the price of an operation.
+//! A push has to change the state and learn what it was, in one step. A pop that finds the item there need not, and so
+//! only stores: a store does not wait for the line to be writable.
 //!
 //! # Safety
 //!
@@ -43,18 +49,22 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Indexes in a group, of which all but the first have a slot.
-pub(super) const STRIDE: usize = if IS_MODEL { 2 } else { 8 };
+const STRIDE: usize = if IS_MODEL { 2 } else { 8 };
+
+/// Groups that take indexes in turn.
+const LANES: usize = if IS_MODEL { 1 } else { 2 };
 
 /// The first index of a block that has a slot.
-pub(super) const FIRST: usize = 1;
+pub(super) const FIRST: usize = LANES;
 
 /// How long a pop waits for the push that drew its slot before it: first without, then with a pause of the core
 /// (some 10 to 40 ns each). A push is there within a few line transfers unless its thread is not running.
 const EAGER_LOOKS: u32 = if IS_MODEL { 1 } else { 32 };
 const PATIENT_LOOKS: u32 = if IS_MODEL { 0 } else { 64 };
 
-/// What a block and the bookkeeping of malloc may take together: two pages.
-const BLOCK_BYTES: usize = 8192 - 16;
+/// What a block and the bookkeeping of malloc may take together: two pages. Less under Miri, so that a few operations lead
+/// from block to block.
+const BLOCK_BYTES: usize = if cfg!(miri) { 512 } else { 8192 - 16 };
 
 const HEADER_BYTES: usize = 64;
 
@@ -141,7 +151,7 @@ impl<T> Block<T> {
         2
     } else {
         let fitting = (BLOCK_BYTES - HEADER_BYTES) / size_of::<Group<T>>();
-        if fitting < 4 { 4 } else { fitting }
+        if fitting < 4 { 4 } else { fitting / LANES * LANES }
     };
 
     /// Indexes from here on have no slot.
@@ -160,10 +170,25 @@ impl<T> Block<T> {
         layout
     };
 
+    /// Whether `index`, which is below [`Block::END`], has a slot.
+    #[inline]
+    pub(super) fn has_slot(index: usize) -> bool {
+        !(index / LANES).is_multiple_of(STRIDE)
+    }
+
     /// How many slots there are before `index`.
     pub(super) fn slots_before(index: usize) -> usize {
         let index = index.min(Self::END);
-        index - index.div_ceil(STRIDE)
+        let (rounds, rest) = (index / (LANES * STRIDE), index % (LANES * STRIDE));
+        rounds * LANES * (STRIDE - 1) + rest.saturating_sub(LANES)
+    }
+
+    /// The index up to which there are `count` slots from `index` on, or the end. `index` is below the end.
+    pub(super) fn after_slots(index: usize, count: usize) -> usize {
+        let number = Self::slots_before(index) + count - 1;
+        let in_a_round = LANES * (STRIDE - 1);
+        let (rounds, rest) = (number / in_a_round, number.rem_euclid(in_a_round));
+        (rounds * LANES * STRIDE + LANES + rest + 1).min(Self::END)
     }
 
     /// A block without values, which belongs to the caller, or nothing when memory is short.
@@ -239,7 +264,7 @@ impl<T> Block<T> {
         // From the end: the last slots are the ones that may be in use.
         header.pushers.are_over()
             && header.poppers.are_over()
-            && (FIRST..Self::END).rev().filter(|index| !index.is_multiple_of(STRIDE)).all(|index| {
+            && (FIRST..Self::END).rev().filter(|&index| Self::has_slot(index)).all(|index| {
                 // SAFETY: the block is alive, and the index is one of a slot.
                 let slot = unsafe { Self::slot(block, index) };
                 slot.state.load(Acquire) == DONE // Pairs with `Slot::take` and `Slot::fill`.
@@ -249,18 +274,20 @@ impl<T> Block<T> {
     /// The slot with that index.
     ///
     /// # Safety
-    /// The index is below [`Block::END`] and no multiple of [`STRIDE`]; the block is alive for as long as the slot is
-    /// used.
+    /// The index is below [`Block::END`] and [has a slot](Block::has_slot); the block is alive for as long as the slot
+    /// is used.
     #[inline]
     pub(super) unsafe fn slot<'a>(block: *mut Self, index: usize) -> Slot<'a, T> {
-        // SAFETY: the index is below the end, so the group is there.
-        let group = unsafe { Self::group(block, index / STRIDE) };
+        // A remainder by another name, since clippy minds a plain one by 1, which LANES is for a model.
+        let (lane, round) = (index.rem_euclid(LANES), index / LANES);
+        // SAFETY: the index is below the end, and the groups are a multiple of the lanes, so the group is there.
+        let group = unsafe { Self::group(block, round / STRIDE * LANES + lane) };
         // SAFETY: the block is alive for as long as the slot, by contract, and states and values are shared cells.
         let group = unsafe { &*group };
         // SAFETY: the remainder is below `STRIDE`, which is the length.
-        let state = unsafe { group.states.get_unchecked(index % STRIDE) };
+        let state = unsafe { group.states.get_unchecked(round % STRIDE) };
         // SAFETY: the remainder is not 0 by contract, so it lies between 1 and the length of `values`.
-        let value = unsafe { group.values.get_unchecked(index % STRIDE - 1) };
+        let value = unsafe { group.values.get_unchecked(round % STRIDE - 1) };
         Slot { state, value }
     }
 
@@ -302,41 +329,51 @@ impl<T> Slot<'_, T> {
     pub(super) unsafe fn fill(&self, item: &MaybeUninit<T>) -> bool {
         // SAFETY: until the state says `FULL` the cell is this push's: a pop only reads it then.
         self.value.with_mut(|value| unsafe { ptr::copy_nonoverlapping(item, value, 1) });
-        // Pairs with the loads in `take` and in `is_done`.
+        // Pairs with the loads in `is_full`, `abandon` and `is_done`.
         self.state.fetch_add(FULL, Release) == EMPTY
     }
 
-    /// Takes the value out, or nothing if the push did not come in time; then it will find that nobody waits. The
-    /// block may be gone when this returns.
-    ///
-    /// # Safety
-    /// The caller is the one pop that drew this index and has not called this before.
+    /// Whether the push has left a value here for the pop.
     #[inline]
-    pub(super) unsafe fn take(&self) -> Option<T> {
-        // Pairs with the addition in `fill`.
-        if self.state.load(Acquire) != FULL && !self.is_filled_in_time() {
-            return None;
-        }
-        // SAFETY: the state is `FULL`, so the push is through with the cell; only this pop reads it.
-        let item = self.value.with(|value| unsafe { value.read() });
-        // SAFETY: the push left a value there.
-        let item = unsafe { item.assume_init() };
-        self.state.store(DONE, Release); // Pairs with the load in `is_done`.
-        Some(item)
+    pub(super) fn is_full(&self) -> bool {
+        self.state.load(Acquire) == FULL // Pairs with the addition in `fill`.
     }
 
+    /// Takes the value out. The block may be gone when this returns.
+    ///
+    /// # Safety
+    /// The caller is the one pop that drew this index, has not called this before, and has seen that the slot is full:
+    /// [`is_full`](Slot::is_full), [`is_filled_in_time`](Slot::is_filled_in_time) or a vain [`abandon`](Slot::abandon).
+    #[inline]
+    pub(super) unsafe fn take(&self) -> T {
+        // SAFETY: the state is `FULL`, so the push is through with the cell; only this pop reads it.
+        let item = self.value.with(|value| unsafe { value.read() });
+        self.state.store(DONE, Release); // Pairs with the load in `is_done`.
+        // SAFETY: the push left a value there.
+        unsafe { item.assume_init() }
+    }
+
+    /// Waits for the push that draws this slot, for as long as one that is running may need.
     #[cold]
-    fn is_filled_in_time(&self) -> bool {
+    pub(super) fn is_filled_in_time(&self) -> bool {
         for look in 0..EAGER_LOOKS + PATIENT_LOOKS {
-            if self.state.load(Acquire) == FULL {
+            if self.is_full() {
                 return true;
             }
             if look >= EAGER_LOOKS {
                 spin_loop();
             }
         }
+        false
+    }
+
+    /// Gives up on the push, which will find that nobody waits and go elsewhere. False if it has come after all. If true,
+    /// the block may be gone.
+    ///
+    /// Only the one pop that drew this index may do that, once.
+    pub(super) fn abandon(&self) -> bool {
         // On failure it is `FULL`, by the addition in `fill`. On success the push continues this release, so that whoever
         // finds the slot `DONE` knows that this pop has left it as well.
-        self.state.compare_exchange(EMPTY, ABANDONED, Release, Acquire).is_err()
+        self.state.compare_exchange(EMPTY, ABANDONED, Release, Acquire).is_ok()
     }
 }

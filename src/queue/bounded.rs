@@ -93,7 +93,7 @@ impl<T> Bounded<T> {
         let mut tail = self.tail.load(Relaxed);
         loop {
             let slot = self.slot(tail);
-            let stamp = slot.stamp.load(Acquire); // Pairs with the store in `pop`.
+            let stamp = slot.stamp.load(Acquire); // Pairs with the stores in `pop` and `pop_batch`.
             if stamp == tail {
                 match self.tail.compare_exchange_weak(tail, self.after(tail), SeqCst, Relaxed) {
                     Ok(_) => {
@@ -122,7 +122,7 @@ impl<T> Bounded<T> {
         let mut head = self.head.load(Relaxed);
         loop {
             let slot = self.slot(head);
-            let stamp = slot.stamp.load(Acquire); // Pairs with the store in `try_push`.
+            let stamp = slot.stamp.load(Acquire); // Pairs with the stores in `try_push` and its batch.
             if stamp == head + 1 {
                 match self.head.compare_exchange_weak(head, self.after(head), SeqCst, Relaxed) {
                     Ok(_) => {
@@ -144,6 +144,99 @@ impl<T> Bounded<T> {
             }
             backoff.wait();
             head = self.head.load(SeqCst);
+        }
+    }
+
+    /// Puts as many of `items` at the end as there is room for, in their order, and says how many; the others stay in the
+    /// vector.
+    ///
+    /// A batch is as many pushes, one after the other, and items of other threads may come in between; but it claims all
+    /// the room that it finds in one piece at once. Fewer than all go in only if there was no room left at some instant
+    /// during the call.
+    ///
+    /// ```
+    /// let queue = toolbox::queue::Bounded::new(2);
+    /// let mut items = vec!['a', 'b', 'c'];
+    /// assert_eq!(queue.try_push_batch(&mut items), 2);
+    /// assert_eq!(items, ['c']);
+    /// assert_eq!(queue.pop_batch(&mut items, 9), 2);
+    /// assert_eq!(items, ['c', 'a', 'b']);
+    /// ```
+    pub fn try_push_batch(&self, items: &mut Vec<T>) -> usize {
+        let mut count = 0;
+        while !items.is_empty() {
+            let Some((mut place, room)) = self.claim(&self.tail, 0, items.len()) else {
+                let Err(item) = self.try_push(items.remove(0)) else {
+                    count += 1;
+                    continue;
+                };
+                items.insert(0, item);
+                break;
+            };
+            for item in items.drain(..room) {
+                // SAFETY: the claim made the slot ours until the stamp is set.
+                self.slot(place).value.with_mut(|value| unsafe { value.write(MaybeUninit::new(item)) });
+                self.slot(place).stamp.store(place + 1, Release); // Pairs with the loads in `pop` and `claim`.
+                place = self.after(place);
+            }
+            count += room;
+        }
+        count
+    }
+
+    /// Takes up to `limit` items from the front, adds them to `items` in their order, and says how many there were: fewer
+    /// than `limit` only if none was left at some instant during the call.
+    ///
+    /// A batch is as many pops, one after the other, and other threads may take items in between; but it claims all that it
+    /// finds in one piece at once.
+    ///
+    /// # Panics
+    /// As [`Vec::reserve`] does, before any item is taken that would not fit.
+    pub fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        let mut left = limit;
+        while left > 0 {
+            let most = self.len().clamp(1, left);
+            items.reserve(most);
+            let Some((mut place, found)) = self.claim(&self.head, 1, most) else {
+                let Some(item) = self.pop() else { break };
+                items.push(item);
+                left -= 1;
+                continue;
+            };
+            for _ in 0..found {
+                // SAFETY: the claim made the slot ours until the stamp is set.
+                let item = self.slot(place).value.with(|value| unsafe { value.read() });
+                // SAFETY: the stamp said that the slot is full.
+                items.push(unsafe { item.assume_init() });
+                // Pairs with the loads in `try_push` and `claim`.
+                self.slot(place).stamp.store(place.wrapping_add(self.turn), Release);
+                place = self.after(place);
+            }
+            left -= found;
+        }
+        limit - left
+    }
+
+    /// Claims up to `most` slots in a row whose stamps say that it is their turn, and says where they begin and how many
+    /// they are. None if there are none, or `word` was out of date.
+    fn claim(&self, word: &AtomicUsize, offset: usize, most: usize) -> Option<(usize, usize)> {
+        let mut backoff = Backoff::default();
+        let mut place = word.load(Relaxed);
+        loop {
+            let (mut count, mut end) = (0, place);
+            // Pairs with the stores of stamps.
+            while count < most && self.slot(end).stamp.load(Acquire) == end + offset {
+                (count, end) = (count + 1, self.after(end));
+            }
+            if count == 0 {
+                return None;
+            }
+            // While it stands there, nobody else has claimed one of them.
+            match word.compare_exchange_weak(place, end, SeqCst, Relaxed) {
+                Ok(_) => return Some((place, count)),
+                Err(other) => place = other,
+            }
+            backoff.retry();
         }
     }
 

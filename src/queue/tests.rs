@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// More than a block of numbers; more than three where that takes no time.
-const MANY: usize = if cfg!(miri) { 1_000 } else { 30_000 };
+const MANY: usize = if cfg!(miri) { 300 } else { 30_000 };
 
 #[test]
 fn first_in_first_out() {
@@ -35,6 +35,49 @@ fn any_pace_as_a_deque() {
         assert_eq!((queue.len(), queue.is_empty()), (model.len(), model.is_empty()));
     }
     assert!(queue.into_iter().eq(model));
+}
+
+/// Batches of any length, which cross blocks in every phase, against a deque.
+#[test]
+fn batches_are_as_many_single_operations() {
+    let (queue, mut model) = (Queue::new(), VecDeque::new());
+    let (mut numbers, mut got) = (0.., Vec::new());
+    for length in (0..MANY).map(|step| step * step % 201).take(MANY / 50) {
+        let mut items: Vec<_> = numbers.by_ref().take(length).collect();
+        model.extend(&items);
+        queue.push_batch(&mut items);
+        assert!(items.is_empty());
+        let limit = (length * 7) % 190;
+        let expected = limit.min(model.len());
+        assert_eq!(queue.pop_batch(&mut got, limit), expected);
+        assert!(got.drain(..).eq(model.drain(..expected)));
+        assert_eq!(queue.len(), model.len());
+        if length % 5 == 0 {
+            assert_eq!(queue.pop(), model.pop_front());
+        }
+    }
+    assert_eq!(queue.pop_batch(&mut got, usize::MAX), model.len());
+    assert!(got.into_iter().eq(model));
+    assert_eq!((queue.len(), queue.pop_batch(&mut Vec::new(), 3)), (0, 0));
+}
+
+#[test]
+fn batches_of_the_bounded_queue() {
+    for capacity in [1, 2, 3, 7] {
+        let (queue, mut model) = (Bounded::new(capacity), VecDeque::new());
+        let mut numbers = 0..;
+        for length in (0..200).map(|step| step * step % 11) {
+            let mut items: Vec<_> = numbers.by_ref().take(length).collect();
+            let (all, room) = (items.clone(), length.min(capacity - model.len()));
+            assert_eq!(queue.try_push_batch(&mut items), room);
+            assert_eq!(items, all[room..]);
+            model.extend(&all[..room]);
+            let expected = (length * 3 % 5).min(model.len());
+            assert_eq!(queue.pop_batch(&mut items, length * 3 % 5), expected);
+            assert!(items.drain(length - room..).eq(model.drain(..expected)));
+            assert_eq!(queue.len(), model.len());
+        }
+    }
 }
 
 /// Items of any size and alignment: nothing, a byte, an odd number of bytes, more than a line, a block's worth.

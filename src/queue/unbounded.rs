@@ -4,8 +4,7 @@
 //!
 //! Items lie in a chain of blocks ([`block`](super::block)). `tail` and `head` are one word each: the address of a
 //! block and an index into it. A push adds one to `tail`, and what was there before is the slot that it has drawn; no
-//! other push draws it, so it is never tried twice for it. A pop does the same with `head`, after a look that there is
-//! something.
+//! other push draws it, so it is never tried twice for it. A pop does the same with `head`.
 //!
 //! A pop may draw a slot whose push has not come by yet. It waits a little and then abandons the slot; the push finds
 //! it abandoned and draws another. So a thread that is stopped in the middle costs a slot, and holds up nobody.
@@ -25,10 +24,16 @@
 //!
 //! # Empty or not
 //!
-//! A queue is empty when `head` has reached `tail`. Two words cannot be read at once, and a block that is used again may
-//! make old and new look alike; [`Queue::is_empty`] therefore counts the blocks that came into use in between. A pop
-//! does not read `tail` each time: beside `head` stands how far `tail` was known to be, and that may be out of date in
-//! either direction. It costs a wasted slot at worst.
+//! A queue is empty when `head` has reached `tail`. A look at both before each pop would cost two transfers of cache
+//! lines more than the addition, so a pop is *bold* as long as that goes well: it draws, and looks at `tail` only if its
+//! slot turns out not to be full. If `tail` has not come by there the queue is empty; the slot is abandoned, and from
+//! then on pops are careful, until they have found something often enough in a row. A careful pop looks first. Even
+//! that does not read `tail` each time: beside `head` stands how far `tail` was known to be, and that may be out of date
+//! in either direction, at the price of a wasted slot.
+//!
+//! Two words cannot be read at once, and a block that is used again may make old and new look alike;
+//! [`Queue::is_empty`] therefore counts the blocks that came into use in between. A pop that has drawn a slot knows that
+//! its block is not used again before it is done.
 //!
 //! # Where it comes from
 //!
@@ -40,7 +45,8 @@
 //!
 //! `tail` and `head` are changed and, where it is about being empty, read with `SeqCst`: a pop that finds nothing has to
 //! agree with pops and pushes on other queues about what came first. A push takes effect when it draws the slot that it
-//! fills, a pop when it draws its slot or, if that came first, right after the push drew it.
+//! fills, a pop when it draws its slot or, if that came first, right after the push drew it. A pop that finds nothing
+//! takes effect when it reads `tail`: all that was pushed lies before its own slot, and has been drawn by other pops.
 //!
 //! # Safety
 //!
@@ -48,13 +54,14 @@
 //! list of retired blocks; what "finished" means is said above.
 #![allow(unsafe_code)]
 
-use super::block::{ALIGN, Block, FIRST, STRIDE};
-use crate::primitive::{AtomicPtr, AtomicUsize};
+use super::block::{ALIGN, Block, FIRST, Slot};
+use crate::primitive::{AtomicBool, AtomicPtr, AtomicUsize, IS_MODEL};
 use crate::util::padded::Padded;
 use std::alloc::handle_alloc_error;
 use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::{fmt, ptr};
@@ -66,6 +73,14 @@ const SHIFT: u32 = usize::BITS - ADDRESS_BITS;
 const INDEX_MASK: usize = (ALIGN << SHIFT) - 1;
 
 const _: () = assert!(usize::BITS == 64 && INDEX_MASK >= 3 << 22 | 0xF_FFFF);
+
+/// So many items that careful pops saw, and no empty queue in between, make them bold. A bold pop that finds nothing
+/// costs a slot and a push its second attempt; one such among so many pops is little.
+const BOLD_AFTER: usize = if IS_MODEL { 1 } else { 64 };
+
+/// The most slots that a batch claims at once. A thread that is stopped then holds so many, each of which costs a pop its
+/// patience; more than this many are hardly faster.
+const CLAIM: usize = if IS_MODEL { 2 } else { 64 };
 
 /// What stands in `head` and `tail`: an address and an index. Adding one to the word adds one to the index.
 struct Place<T> {
@@ -144,10 +159,15 @@ struct Head {
     place: AtomicUsize,
     /// A place that `tail` was seen to have reached, in `head`'s block if it is up to date.
     known: AtomicUsize,
+    /// How many items careful pops have seen since the queue was last found empty, or pops became careful. A guess: additions
+    /// of two threads at once may count as one.
+    streak: AtomicUsize,
 }
 
-/// What is used once per block.
+/// What is written once per block, or seldom.
 struct Rest<T> {
+    /// Whether pops draw without a look at `tail`.
+    is_bold: AtomicBool,
     /// A block to be used next, or null.
     spare: AtomicPtr<Block<T>>,
     /// Blocks that `head` has left and that may still be in use: a list through `retired_next`.
@@ -158,6 +178,16 @@ struct Rest<T> {
     tail_moves: AtomicUsize,
     /// How often `head` has.
     head_moves: AtomicUsize,
+}
+
+/// What a pop finds that drew a slot before the push.
+enum Late {
+    /// The push has come.
+    Filled,
+    /// No push has come that far, and the slot is abandoned: the queue is empty.
+    Empty,
+    /// A push is on its way and did not come in time; the slot is abandoned.
+    Abandoned,
 }
 
 /// What became of a push that drew an index beyond the end.
@@ -184,9 +214,14 @@ impl<T> Queue<T> {
         let first = Self::allocate().unwrap_or_else(|| handle_alloc_error(Block::<T>::LAYOUT));
         let start = Place::new(first, FIRST).word;
         Self {
-            head: Padded(Head { place: AtomicUsize::new(start), known: AtomicUsize::new(start) }),
+            head: Padded(Head {
+                place: AtomicUsize::new(start),
+                known: AtomicUsize::new(start),
+                streak: AtomicUsize::new(0),
+            }),
             tail: Padded(AtomicUsize::new(start)),
             rest: Padded(Rest {
+                is_bold: AtomicBool::new(true),
                 spare: AtomicPtr::new(ptr::null_mut()),
                 retired: AtomicPtr::new(ptr::null_mut()),
                 installs: AtomicUsize::new(0),
@@ -227,7 +262,7 @@ impl<T> Queue<T> {
                     Beyond::NoMemory => return Err(unsafe { item.assume_init() }),
                 }
             }
-            if index.is_multiple_of(STRIDE) {
+            if !Block::<T>::has_slot(index) {
                 continue;
             }
             // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this push.
@@ -242,12 +277,8 @@ impl<T> Queue<T> {
     /// Takes the item at the front, or `None` if there is none.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let mut believes = true;
         loop {
-            let place = Place::<T>::from_word(self.head.place.load(Relaxed));
-            let known = Place::from_word(self.head.known.load(Relaxed));
-            let is_known = believes && known.is_shortly_after(place);
-            if !is_known && !self.has_more(place) {
+            if !self.rest.is_bold.load(Relaxed) && !self.may_have_more() {
                 return None;
             }
             // The block is ours to use from here on, since `head` is still on it: pairs with the exchange in `advance`.
@@ -259,18 +290,88 @@ impl<T> Queue<T> {
                 }
                 continue;
             }
-            if index.is_multiple_of(STRIDE) {
+            if !Block::<T>::has_slot(index) {
                 continue;
             }
             // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this pop.
             let slot = unsafe { Block::slot(place.block(), index) };
-            // SAFETY: no other pop has drawn this index.
-            if let Some(item) = unsafe { slot.take() } {
-                return Some(item);
+            if !slot.is_full() {
+                match self.wait(place, &slot) {
+                    Late::Filled => {}
+                    Late::Empty => return None,
+                    Late::Abandoned => continue,
+                }
             }
-            // Either that push is slow, or what was known of `tail` was from another time.
-            believes = false;
+            // SAFETY: no other pop has drawn this index, and the slot is full.
+            return Some(unsafe { slot.take() });
         }
+    }
+
+    /// Puts all of `items` at the end, in their order, and leaves the vector empty, with its memory.
+    ///
+    /// A batch is as many pushes, one after the other, and items of other threads may come in between; but it claims up to
+    /// 64 slots at once. Ends the process when memory is short, as [`Queue::push`] does.
+    ///
+    /// ```
+    /// let queue = toolbox::queue::Queue::new();
+    /// let mut items = vec!['a', 'b', 'c'];
+    /// queue.push_batch(&mut items);
+    /// assert_eq!(queue.pop_batch(&mut items, 2), 2);
+    /// assert_eq!(items, ['a', 'b']);
+    /// ```
+    pub fn push_batch(&self, items: &mut Vec<T>) {
+        // Everything that is claimed for is at hand, and nothing of `T` runs: each slot that is claimed is filled.
+        let mut rest = items.drain(..);
+        let mut held = None;
+        while let Some(item) = held.take().or_else(|| rest.next()) {
+            let Some((block, indexes)) = self.claim_for_push(1 + rest.len()) else {
+                self.push(item);
+                continue;
+            };
+            held = Some(item);
+            for index in indexes.filter(|&index| Block::<T>::has_slot(index)) {
+                let item = held.take().or_else(|| rest.next()).expect("there are no more slots than items");
+                let item = MaybeUninit::new(item);
+                // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this push.
+                let slot = unsafe { Block::slot(block, index) };
+                // SAFETY: no other push has drawn this index.
+                if !unsafe { slot.fill(&item) } {
+                    // SAFETY: it was initialised above, and the slot has not taken it over.
+                    held = Some(unsafe { item.assume_init() });
+                }
+            }
+        }
+    }
+
+    /// Takes up to `limit` items from the front, adds them to `items` in their order, and says how many there were: fewer
+    /// than `limit` only if none was left at some instant during the call.
+    ///
+    /// A batch is as many pops, one after the other, and other threads may take items in between; but it claims up to 64 at
+    /// once.
+    ///
+    /// # Panics
+    /// As [`Vec::reserve`] does, before any item is taken that would not fit.
+    pub fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        let mut left = limit;
+        while left > 0 {
+            items.reserve(left.min(CLAIM));
+            let Some((block, indexes)) = self.claim_for_pop(left) else {
+                let Some(item) = self.pop() else { break };
+                items.push(item);
+                left -= 1;
+                continue;
+            };
+            for index in indexes.filter(|&index| Block::<T>::has_slot(index)) {
+                // SAFETY: the index is that of a slot; the block is in use until the slot is done, which takes this pop.
+                let slot = unsafe { Block::slot(block, index) };
+                if slot.is_full() || matches!(self.wait(Place::new(block, index), &slot), Late::Filled) {
+                    // SAFETY: no other pop has drawn this index, and the slot is full.
+                    items.push(unsafe { slot.take() });
+                    left -= 1;
+                }
+            }
+        }
+        limit - left
     }
 
     /// Whether there was no item at some instant during the call. `true` is exact; `false` may also mean that a push has
@@ -312,14 +413,85 @@ impl<T> Queue<T> {
         Drain { queue: self }
     }
 
+    /// Claims up to `limit` slots for a push, or none if that takes another block.
+    ///
+    /// By an exchange: an addition of more than one could draw many indexes beyond the end.
+    fn claim_for_push(&self, limit: usize) -> Option<(*mut Block<T>, Range<usize>)> {
+        let mut seen = Place::<T>::from_word(self.tail.load(Relaxed));
+        while limit > 1 && seen.index() < Block::<T>::END {
+            let indexes = seen.index()..Block::<T>::after_slots(seen.index(), limit.min(CLAIM));
+            // The block is ours to use, as after the addition in `try_push`.
+            match self.tail.compare_exchange(seen.word, seen.word + indexes.len(), SeqCst, Relaxed) {
+                Ok(_) => return Some((seen.block(), indexes)),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        None
+    }
+
+    /// Claims up to `limit` slots that pushes have drawn for a pop, or none if there are none in this block. If the block is
+    /// used again meanwhile, pushes may not have come by all of them.
+    fn claim_for_pop(&self, limit: usize) -> Option<(*mut Block<T>, Range<usize>)> {
+        let mut seen = Place::<T>::from_word(self.head.place.load(Relaxed));
+        while limit > 1 && seen.index() < Block::<T>::END {
+            let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+            let drawn = if tail.block() == seen.block() { tail.index() } else { Block::<T>::END };
+            if drawn <= seen.index() {
+                break;
+            }
+            let indexes = seen.index()..Block::<T>::after_slots(seen.index(), limit.min(CLAIM)).min(drawn);
+            // The block is ours to use, as after the addition in `pop`.
+            match self.head.place.compare_exchange(seen.word, seen.word + indexes.len(), SeqCst, Relaxed) {
+                Ok(_) => return Some((seen.block(), indexes)),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        None
+    }
+
+    /// Waits for the push that fills the slot at `place`, which this pop has drawn, or gives it up.
+    #[cold]
+    fn wait(&self, place: Place<T>, slot: &Slot<'_, T>) -> Late {
+        let tail = Place::<T>::from_word(self.tail.load(SeqCst));
+        let is_empty = tail.block() == place.block() && tail.index() <= place.index();
+        if !is_empty && slot.is_filled_in_time() || !slot.abandon() {
+            return Late::Filled;
+        }
+        if is_empty {
+            self.found_empty();
+            return Late::Empty;
+        }
+        Late::Abandoned
+    }
+
+    /// Makes pops careful, and uses the time.
+    fn found_empty(&self) {
+        self.rest.is_bold.store(false, Relaxed);
+        self.head.streak.store(0, Relaxed);
+        self.sweep_retired();
+    }
+
+    /// Whether there may be something for a pop. `false` is certain.
+    #[inline(never)]
+    fn may_have_more(&self) -> bool {
+        let place = Place::<T>::from_word(self.head.place.load(Relaxed));
+        let known = Place::from_word(self.head.known.load(Relaxed));
+        known.is_shortly_after(place) || self.has_more(place)
+    }
+
     /// Whether there may be something for a pop at `place`. `false` is certain.
     #[cold]
     fn has_more(&self, place: Place<T>) -> bool {
         let tail = Place::<T>::from_word(self.tail.load(SeqCst));
         let end = if tail.block() == place.block() { tail.index().min(Block::<T>::END) } else { Block::<T>::END };
         if end <= place.index() && tail.block() == place.block() && self.is_empty() {
-            self.sweep_retired();
+            self.found_empty();
             return false;
+        }
+        let streak = self.head.streak.load(Relaxed).saturating_add(end.saturating_sub(place.index()));
+        self.head.streak.store(streak, Relaxed);
+        if streak >= BOLD_AFTER {
+            self.rest.is_bold.store(true, Relaxed);
         }
         self.head.known.store(Place::new(place.block(), end).word, Relaxed);
         true
@@ -384,7 +556,7 @@ impl<T> Queue<T> {
         let header = unsafe { &*block };
         if Place::<T>::from_word(self.tail.load(SeqCst)).block() == block {
             // All slots have been drawn by pops, and no push has begun another block.
-            header.poppers.leave();
+            self.turn_back(block);
             return false;
         }
         let next = header.next.load(Relaxed); // `tail` has moved there, and that was acquired above.
@@ -406,6 +578,21 @@ impl<T> Queue<T> {
         }
         header.poppers.leave();
         true
+    }
+
+    /// Takes back the visit of a pop that found the queue empty, unless `head` has moved on since: otherwise pops on an
+    /// empty queue could use up all indexes.
+    fn turn_back(&self, block: *mut Block<T>) {
+        let mut seen = Place::<T>::from_word(self.head.place.load(Relaxed));
+        while seen.block() == block {
+            // The index says how many visits there were. This one was none.
+            match self.head.place.compare_exchange(seen.word, seen.word - 1, SeqCst, Relaxed) {
+                Ok(_) => return self.found_empty(),
+                Err(word) => seen = Place::from_word(word),
+            }
+        }
+        // SAFETY: a visitor of a block may use it until it leaves.
+        unsafe { &*block }.poppers.leave();
     }
 
     /// A block with `item` in its first slot, or nothing when memory is short.

@@ -195,6 +195,7 @@ impl<T> Nodes<T> {
             // SAFETY: a number that was handed out before is below the capacity of this directory, or of an earlier one.
             unsafe { Directory::slot(directory, number / Self::SEGMENT) }.load(Relaxed)
         };
+        debug_assert!(!segment.is_null(), "segments are in the directory before their numbers are handed out");
         // SAFETY: the number is that of a node, so the segment is there and the remainder is inside.
         let node = unsafe { segment.add(number % Self::SEGMENT) };
         // SAFETY: nodes live as long as this and are only used as shared.

@@ -2,9 +2,9 @@
 //!
 //! # Weakened on purpose
 //!
-//! The store and the load of the stamp, in the push and in the pop, were each made `Relaxed`, alone: each time
-//! `push_and_pop` or `the_ring_goes_round` failed. The thread that pushes is the one that the checker starts with: with
-//! the other way round it saw one interleaving only, and nothing failed.
+//! `tests/mutations/queue-bounded.toml` names every ordering and the model that fails without it. In `push_and_pop` the
+//! thread that pushes is the one that the checker starts with: with the other way round it saw one interleaving only, and
+//! nothing failed.
 
 use super::check;
 use super::queue::Bounded;
@@ -78,5 +78,80 @@ fn the_ring_goes_round() {
         let placed = other.join().unwrap();
         got.extend(numbers(queue.drain()));
         assert_eq!(got, if placed { vec![1, 2] } else { vec![1] });
+    });
+}
+
+/// Batches on both sides, which claim one slot or both.
+#[test]
+fn batches() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(2));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || {
+            let mut items = Vec::new();
+            assert_eq!(theirs.pop_batch(&mut items, 2), items.len());
+            numbers(items)
+        });
+        let mut items = [1, 2, 3].map(Track::new).into();
+        let placed = queue.try_push_batch(&mut items);
+        let kept = numbers(items);
+        let mut got = other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        assert_eq!((got.len(), kept.len()), (placed, 3 - placed));
+        assert!(got.into_iter().chain(kept).eq(1..=3));
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn a_batch_against_a_push() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(2));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || push(&theirs, 11));
+        let mut items = [1, 2].map(Track::new).into();
+        let placed = queue.try_push_batch(&mut items);
+        drop(items);
+        let placed = placed + usize::from(other.join().unwrap());
+        assert!(queue.is_full() && placed == 2);
+        let got = numbers(queue.drain());
+        assert!(got.iter().filter(|&&number| number != 11).is_sorted());
+    });
+}
+
+/// Slots are handed from a batch of pops to a batch of pushes.
+#[test]
+fn batches_go_round() {
+    check(2, || {
+        let queue = Arc::new(Bounded::new(2));
+        assert_eq!(queue.try_push_batch(&mut [1, 2].map(Track::new).into()), 2);
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || theirs.try_push_batch(&mut [3, 4].map(Track::new).into()));
+        let mut items = Vec::new();
+        queue.pop_batch(&mut items, 2);
+        let placed = other.join().unwrap();
+        let mut got = numbers(items);
+        got.extend(numbers(queue.drain()));
+        assert!(got.into_iter().eq(1..=2 + placed));
+    });
+}
+
+/// Who has seen that there is room, or an item, finds it, even if the other thread is still at work in the slot.
+#[test]
+fn what_was_counted_is_there() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(1));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || push(&theirs, 1));
+        assert!(!queue.is_full() || numbers(queue.pop()) == [1]);
+        assert!(other.join().unwrap());
+    });
+    check(3, || {
+        let queue = Arc::new(Bounded::new(1));
+        assert!(push(&queue, 1));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        assert!(!queue.is_empty() || push(&queue, 2));
+        assert_eq!(other.join().unwrap(), [1]);
     });
 }

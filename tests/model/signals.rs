@@ -58,6 +58,47 @@ fn a_signal_is_not_lost() {
     }
 }
 
+/// A look at the flag, or at the count, orders as a wait does; also if somebody is in line, whom the signal goes to first.
+#[test]
+fn who_looks_sees_what_came_before() {
+    let looks = [Event::is_set as fn(&Event) -> bool, Event::reset];
+    for (look, is_somebody_in_line) in looks.into_iter().flat_map(|look| [(look, false), (look, true)]) {
+        check(3, move || {
+            let event = Beside::new(Event::manual_reset());
+            let mut before = Box::pin(event.signal.wait());
+            assert!(!is_somebody_in_line || poll(before.as_mut()).is_pending());
+            let theirs = Arc::clone(&event);
+            let other = thread::spawn(move || {
+                theirs.add();
+                theirs.signal.set();
+            });
+            if look(&event.signal) {
+                assert_eq!(event.data(), 1);
+            }
+            other.join().unwrap();
+        });
+    }
+}
+
+/// Who was in line and finds itself let through needs no lock to see what came before.
+#[test]
+fn who_is_let_through_sees_what_came_before() {
+    check(3, || {
+        let event = Beside::new(Event::auto_reset());
+        let mut wait = Box::pin(event.signal.wait());
+        assert!(poll(wait.as_mut()).is_pending());
+        let theirs = Arc::clone(&event);
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.signal.set();
+        });
+        if poll(wait.as_mut()).is_ready() {
+            assert_eq!(event.data(), 1);
+        }
+        other.join().unwrap();
+    });
+}
+
 /// Two sets before a wait count as one, and what was done before either is seen.
 #[test]
 fn sets_that_are_merged() {

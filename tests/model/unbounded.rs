@@ -2,15 +2,10 @@
 //!
 //! # Weakened on purpose
 //!
-//! Each of these was made `Relaxed`, alone, and some model failed: in `block.rs` the release in `fill`, both acquires of
-//! a pop that finds its slot full and that of one that gives it up, the release of what it gave up, the release of `DONE`
-//! and its acquire in `is_done`, the release in `leave` and its acquire; in `unbounded.rs` the release of the link to a
-//! new block, the additions to `tail` and `head`, the exchange that moves `tail`, both sides of the spare block and both
-//! of the list of retired ones. So did leaving out the look at pushers, at poppers or at slots before a block is used
-//! again, and the count of blocks in `is_empty`.
-//!
-//! No model fails when the exchange that moves `head` is `Relaxed`: the one who moves it adds to it right before and
-//! after. That ordering stands on the argument in the source, as does every `SeqCst` beyond acquire and release.
+//! `tests/mutations/queue-block.toml` and `queue-unbounded.toml` name every ordering and many a condition, and the model
+//! that fails without it. No model fails when the exchange that moves `head` is `Relaxed`: the one who moves it adds to
+//! it right before and after. That ordering stands on the argument in the source, as does every `SeqCst` beyond acquire and
+//! release.
 
 use super::check;
 use super::queue::Queue;
@@ -153,6 +148,110 @@ fn a_pop_that_came_too_early() {
         let mut got = [ours, other.join().unwrap(), numbers(queue.drain())].concat();
         got.sort_unstable();
         assert_eq!(got, [1, 2, 3]);
+    });
+}
+
+/// Whoever has pushed finds something, unless another pop took it: bold pops that came too early, and careful ones that see
+/// `head` before the slots it passed are given up, do not hide it.
+#[test]
+fn a_pop_after_a_push_finds_something() {
+    for is_careful in [false, true] {
+        check(2, move || {
+            let queue = Arc::new(Queue::new());
+            if is_careful {
+                assert!(queue.pop().is_none());
+            }
+            let theirs = Arc::clone(&queue);
+            let other = thread::spawn(move || numbers(theirs.pop()));
+            queue.push(item(1));
+            let ours = numbers(queue.pop());
+            let got = [ours, other.join().unwrap()].concat();
+            assert_eq!(got, [1]);
+            assert!(queue.is_empty() && queue.pop().is_none());
+        });
+    }
+}
+
+/// Pops on an empty queue draw beyond the end of its block, and give back what they drew, while a push leaves that block.
+#[test]
+fn pops_that_turn_back_at_the_end_of_a_block() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        // The first block is used up: one slot by a pop that came too early, one by an item.
+        assert!(queue.pop().is_none());
+        queue.push(item(0));
+        assert!(queue.pop().is_some());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers((0..2).filter_map(|_| theirs.pop())));
+        (1..3).for_each(|number| queue.push(item(number)));
+        let ours = numbers(queue.pop());
+        let theirs = other.join().unwrap();
+        assert!(theirs.is_sorted());
+        let mut got = [ours, theirs, numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
+
+/// Batches over the end of a block, against single operations and against each other.
+#[test]
+fn a_batch_of_pushes() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || {
+            let mut items = [1, 2, 3].map(item).into();
+            theirs.push_batch(&mut items);
+            assert!(items.is_empty());
+        });
+        queue.push(item(11));
+        let mut got = numbers(queue.pop());
+        other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        assert_merged(&got, &[1, 2, 3], &[11]);
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn a_batch_of_pops() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || {
+            let mut items = Vec::new();
+            assert_eq!(theirs.pop_batch(&mut items, 3), items.len());
+            numbers(items)
+        });
+        queue.push_batch(&mut [1, 2, 3].map(item).into());
+        let ours = numbers(queue.pop());
+        let theirs = other.join().unwrap();
+        assert!(theirs.is_sorted());
+        let mut got = [ours, theirs, numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 3]);
+    });
+}
+
+#[test]
+fn batches_of_pops_against_each_other() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        (1..=4).for_each(|number| queue.push(item(number)));
+        let theirs = Arc::clone(&queue);
+        let pop = |queue: &Queue<Item>| {
+            let mut items = Vec::new();
+            assert_eq!(queue.pop_batch(&mut items, 2), 2);
+            numbers(items)
+        };
+        let other = thread::spawn(move || pop(&theirs));
+        let ours = pop(&queue);
+        let theirs = other.join().unwrap();
+        assert!(ours.is_sorted() && theirs.is_sorted());
+        let mut all = [ours, theirs].concat();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4]);
+        assert!(queue.is_empty());
     });
 }
 

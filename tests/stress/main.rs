@@ -6,6 +6,8 @@
 mod event;
 mod history;
 mod memory;
+mod mutex;
+mod order;
 mod queue;
 mod stack;
 

@@ -2,10 +2,12 @@
 //! queue would; memory comes back.
 
 use crate::history::{Deed, End, Event, is_linearizable, record};
+use crate::order::{History, Pop, Span};
 use crate::{memory, rounds};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Instant;
 use toolbox::queue::{Bounded, Queue};
 
 /// Both queues, as a test sees them.
@@ -13,6 +15,14 @@ trait Fifo<T>: Sync {
     fn push(&self, item: T) -> Result<(), T>;
     fn pop(&self) -> Option<T>;
     fn capacity(&self) -> usize;
+
+    /// Puts some of `items` in; the queue that has no batches puts in none.
+    fn push_batch(&self, _: &mut Vec<T>) {}
+
+    /// Takes at most so many out.
+    fn pop_batch(&self, _: &mut Vec<T>, _: usize) -> usize {
+        0
+    }
 }
 
 impl<T: Send> Fifo<T> for Queue<T> {
@@ -24,6 +34,12 @@ impl<T: Send> Fifo<T> for Queue<T> {
     }
     fn capacity(&self) -> usize {
         usize::MAX
+    }
+    fn push_batch(&self, items: &mut Vec<T>) {
+        self.push_batch(items);
+    }
+    fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        self.pop_batch(items, limit)
     }
 }
 
@@ -50,6 +66,12 @@ impl<T: Send> Fifo<T> for Bounded<T> {
     }
     fn capacity(&self) -> usize {
         self.capacity()
+    }
+    fn push_batch(&self, items: &mut Vec<T>) {
+        self.try_push_batch(items);
+    }
+    fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        self.pop_batch(items, limit)
     }
 }
 
@@ -219,6 +241,90 @@ fn what_threads_see_is_what_a_bounded_queue_does() {
     }
 }
 
+/// Pushers and poppers with a clock, one by one and in batches of up to `longest`.
+fn long_history(
+    queue: &dyn Fifo<(usize, usize)>,
+    pushers: usize,
+    poppers: usize,
+    each: usize,
+    longest: usize,
+) -> History {
+    let clock = Instant::now();
+    let taken = AtomicUsize::new(0);
+    let timed = |act: &mut dyn FnMut()| {
+        let called = clock.elapsed().as_nanos() as u64;
+        act();
+        Span { called, returned: clock.elapsed().as_nanos() as u64 }
+    };
+    let push_all = |pusher: usize| {
+        let (mut spans, mut items) = (Vec::new(), Vec::new());
+        while spans.len() < each {
+            let end = each.min(spans.len() + 1 + spans.len() * 7 % longest);
+            items.extend((spans.len() + items.len()..end).map(|number| (pusher, number)));
+            let before = items.len();
+            let span = match items[..] {
+                [item] => timed(&mut || items.truncate(usize::from(queue.push(item).is_err()))),
+                _ => timed(&mut || queue.push_batch(&mut items)),
+            };
+            spans.extend(vec![span; before - items.len()]);
+            if !items.is_empty() {
+                thread::yield_now();
+            }
+        }
+        spans
+    };
+    let pop_all = || {
+        let (mut pops, mut nothing, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        while taken.load(SeqCst) < pushers * each {
+            let limit = 1 + pops.len() * 5 % longest;
+            let span = match limit {
+                1 => timed(&mut || items.extend(queue.pop())),
+                _ => timed(&mut || assert_eq!(queue.pop_batch(&mut items, limit), items.len())),
+            };
+            if items.is_empty() {
+                nothing.push(span);
+                thread::yield_now();
+            }
+            taken.fetch_add(items.len(), SeqCst);
+            pops.extend(items.drain(..).map(|(pusher, number)| Pop { pusher, number, span }));
+        }
+        (pops, nothing)
+    };
+    let mut history = History::default();
+    thread::scope(|scope| {
+        let push_all = &push_all;
+        let pushers: Vec<_> = (0..pushers).map(|pusher| scope.spawn(move || push_all(pusher))).collect();
+        let poppers: Vec<_> = (0..poppers).map(|_| scope.spawn(pop_all)).collect();
+        history.pushes.extend(pushers.into_iter().map(|pusher| pusher.join().expect("no panic inside")));
+        for popper in poppers {
+            let (pops, nothing) = popper.join().expect("no panic inside");
+            history.pops.push(pops);
+            history.nothing.extend(nothing);
+        }
+    });
+    history
+}
+
+fn check_long_histories(make: impl Fn() -> Box<dyn Fifo<(usize, usize)>>, each: usize) {
+    for (pushers, poppers) in SHAPES {
+        for longest in [1, 5, 100] {
+            let history = long_history(&*make(), pushers, poppers, each / pushers, longest);
+            assert!(history.pops.iter().map(Vec::len).sum::<usize>() == each / pushers * pushers);
+            assert_eq!(history.fault(), None, "{pushers} pushers, {poppers} poppers, batches of up to {longest}");
+        }
+    }
+}
+
+#[test]
+fn long_histories_are_those_of_a_queue() {
+    check_long_histories(|| Box::new(Queue::new()), rounds(20_000));
+}
+
+#[test]
+fn long_histories_of_a_bounded_queue() {
+    check_long_histories(|| Box::new(Bounded::new(13)), rounds(2_000));
+}
+
 #[test]
 fn memory_per_item_and_after_a_burst() {
     let before = memory::in_use();
@@ -275,7 +381,7 @@ mod linked {
         let queue = Linked::new();
         for seed in 0..u32::try_from(rounds(1_500)).expect("a small number") {
             let events = history(&queue, seed);
-            assert!(is_linearizable(&events, queue.capacity()), "{events:?}");
+            assert!(is_linearizable(&events, End::First, queue.capacity()), "{events:?}");
             queue.drain().for_each(drop);
         }
     }

@@ -36,6 +36,12 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
         ),
         rival!(Rival, "toolbox", Ours, "toolbox::queue::Queue: packed blocks, unbounded"),
         rival!(Rival, "toolbox-bounded", OursBounded, "toolbox::queue::Bounded: a ring, bounded"),
+        rival!(
+            Rival,
+            "toolbox-linked",
+            OursLinked,
+            "toolbox::queue::Linked: the textbook's list, with epochs, unbounded"
+        ),
         rival!(Rival, "segqueue", SegQueue, "crossbeam SegQueue: linked blocks, unbounded"),
         rival!(Rival, "arrayqueue", ArrayQueue, "crossbeam ArrayQueue: a ring, bounded"),
         rival!(Rival, "concurrent-queue", ConcurrentQueue, "concurrent-queue: linked blocks, unbounded"),
@@ -90,6 +96,25 @@ impl<T: Send> Bag<T> for OursBounded<T> {
 
     fn pop(&self) -> Option<T> {
         OursBounded::pop(self)
+    }
+}
+
+type OursLinked<T> = toolbox::queue::Linked<T>;
+
+impl<T: Send> Bag<T> for OursLinked<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
+    fn new(_: usize) -> Self {
+        Self::new()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        OursLinked::push(self, item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        OursLinked::pop(self)
     }
 }
 

@@ -12,7 +12,7 @@ use toolbox::bench::rounds::Subject;
 pub(in crate::bench) struct Loads<'a> {
     /// How many threads.
     pub(in crate::bench) threads: &'a [u16],
-    /// How many in a hundred locks are to write; of a mutex, all.
+    /// How many in a hundred locks are to write; of a mutex, all are.
     pub(in crate::bench) writes: &'a [u8],
     /// For how long the lock is held.
     pub(in crate::bench) held: &'a [Duration],

@@ -38,3 +38,40 @@ pub(crate) const CHAPTERS: Chapters = &[
         ],
     ),
 ];
+
+/// The chapters of locks that tasks await.
+pub(crate) const TASK_CHAPTERS: Chapters = &[
+    (
+        "THE TABLE",
+        &[
+            "ns/lock\tNanoseconds of wall-clock time for one lock taken and let go again, of all tasks together: the median of the samples that count. It contains what the harness and the executor cost; for one task the line below the table shows that as the harness alone.",
+            "spread\tThe distance between the quartiles of the samples, as a share of the median.",
+            "x\tThe speed in times that of the baseline (--baseline), larger is faster: the median of the ratios within each round. Behind it stands the interval that the true ratio lies in with a confidence of 99 %. Where it contains 1 no difference was shown.",
+            "fair\tThe locks of the slowest task as a share of what a task took on average. 1 is fair; 0 means that a task got nothing.",
+            "longest\tThe longest that a task needed for a turn: 128 locks, or one that is held while others run. With more tasks than threads it contains the turns of others on the same thread.",
+            "handed\tThe share of locks that came after one of another task. Where it is small one task takes the lock again and again while the others wait.",
+            "cpu ns\tProcessor time of the whole process for a lock.",
+            "p50, p99.99, max\tThe time from asking for the lock to having it, in rounds of their own since reading the clock slows the whole.",
+            "*, =\tLeads; not shown to differ from the leader.",
+        ],
+    ),
+    (
+        "HOW IT MEASURES",
+        &[
+            "The tasks run on an executor of tokio with two threads (--threads), made anew for each sample. Every task takes the lock, counts up four words that it protects, lets it go, and again. After 128 locks it lets other tasks run, since one that never has to wait would keep its thread for ever; tokio forces that on users of its own lock. With --held yield it lets others run once while it holds the lock, and at no other time.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 50 ms or with --quick 10 ms.",
+        ],
+    ),
+    (
+        "WHAT IS CHECKED",
+        &[
+            "Before anything is timed eight tasks take each lock and let others run inside. The four words have to be equal whenever somebody looks, may not change while one task holds the lock, and have to tell at the end how many locks there were; so it is in every timed run, too. Who fails is named on standard error with the evidence, takes no further part, and the exit code is 1.",
+        ],
+    ),
+    (
+        "JSON",
+        &[
+            "One object, schema toolbox.bench/1, as of toolbox-bench-queue(1), whose cases have tasks, workers and held, and whose results have lock_ns, fairness_to_mean, longest_ns and handed_share.",
+        ],
+    ),
+];

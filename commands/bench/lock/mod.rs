@@ -7,14 +7,18 @@
 //! A mutex is a lock whose readers exclude each other too: it says nothing about reading, and [`Lock::read`] stands for
 //! [`Lock::write`].
 //!
-//! To add a rival: implement [`Lock`] for it and give it a line in the list of its primitive ([`rwlock`]). To add a kind
+//! To add a rival: implement [`Lock`] for it and give it a line in the list of its primitive ([`rwlock`], [`mutex`]). Those that
+//! tasks wait for have a trait and a load of their own ([`task`], [`async_mutex`]). To add a kind
 //! of lock: a file with such a list and a `KIND`, and a line in [`super::run`] and [`super::all`].
 
+pub(super) mod async_mutex;
 mod broken;
 mod cases;
 mod check;
 pub(super) mod manual;
+pub(super) mod mutex;
 pub(super) mod rwlock;
+mod task;
 mod workload;
 
 pub(super) use cases::{Loads, bench, entries};

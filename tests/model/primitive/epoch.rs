@@ -46,6 +46,9 @@ struct Held<T> {
     value: T,
 }
 
+/// Gives the memory of a node back.
+type Release = unsafe fn(*mut ());
+
 /// What all threads of a run know; loom runs them on one thread of the system, and switches only inside its own calls.
 struct Run {
     /// Guards are numbered.
@@ -56,7 +59,7 @@ struct Run {
     /// Nodes that were made and not freed.
     in_use: usize,
     /// Each node of the run, and what gives its memory back.
-    memory: Vec<(*mut (), unsafe fn(*mut ()))>,
+    memory: Vec<(*mut (), Release)>,
     /// Not there if nothing is freed early.
     early: Option<Arc<Early>>,
 }
