@@ -61,8 +61,7 @@ pub(super) fn advice(report: &Report) -> Vec<String> {
         let cases: Vec<&CaseReport> = all.iter().copied().filter(is_ranked).collect();
         let Some(best) = best(&cases) else {
             let words = shape.words(&all, processors);
-            return (!all.is_empty())
-                .then(|| format!("{words}: cannot be said, since nothing was ranked in every load"));
+            return (!all.is_empty()).then(|| format!("{words}: cannot be said, since no load ranked everyone"));
         };
         Some(format!("{}: {}", shape.words(&cases, processors), praise(best, &cases, report.baseline)))
     };
