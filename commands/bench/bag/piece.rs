@@ -59,12 +59,22 @@ pub(in crate::bench) fn always() -> Vec<(usize, Before)> {
     vec![(0, before(0, 0)), (0, before(0, 3)), (1, before(0, 0)), (1, before(0, 1)), (1, before(0, 3))]
 }
 
-/// What can be asked for, to find operations that are not like the others, and what an answer stands for.
-pub(in crate::bench) fn searches() -> Vec<(u64, usize, fn(u64) -> Before)> {
-    vec![
-        (0, 0, |number| Before { passed: 0, inside: number }),
-        (1, 0, |number| Before { passed: number, inside: 0 }),
-        (2, 1, |number| Before { passed: number, inside: FEW as u64 }),
+/// A question after operations that are not like the others.
+pub(in crate::bench) struct Search {
+    /// What [`ask`] is told.
+    pub(in crate::bench) question: u64,
+    /// The operation that it is about.
+    pub(in crate::bench) operation: usize,
+    /// What a number in the answer stands for.
+    pub(in crate::bench) meaning: fn(u64) -> Before,
+}
+
+/// All such questions.
+pub(in crate::bench) fn searches() -> [Search; 3] {
+    [
+        Search { question: 0, operation: 0, meaning: |number| Before { passed: 0, inside: number } },
+        Search { question: 1, operation: 0, meaning: |number| Before { passed: number, inside: 0 } },
+        Search { question: 2, operation: 1, meaning: |number| Before { passed: number, inside: FEW as u64 } },
     ]
 }
 

@@ -20,7 +20,7 @@ mod render;
 mod report;
 
 use super::bag::Rival;
-use super::bag::piece::{self, Before, OPERATIONS};
+use super::bag::piece::{self, Before, OPERATIONS, Search};
 use super::subject::Role;
 use crate::cli::{Freezing, Measuring};
 use crate::exit::{Exit, hinted};
@@ -208,7 +208,7 @@ impl Session<'_> {
             .into_iter()
             .filter_map(|(operation, before)| one(stage, operation, before).transpose())
             .collect::<Result<_, Trouble>>()?;
-        for (question, operation, meaning) in piece::searches() {
+        for Search { question, operation, meaning } in piece::searches() {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(followed);
             }
