@@ -149,9 +149,10 @@ fn pop_once<Q: Bag<u64>>(bout: &Bout<Q>) {
 
 fn make<Q: Bag<u64>>(numbers: &[u64]) -> Bout<Q> {
     let &[operation, passed, inside] = numbers else { panic!("three numbers make a bout: {numbers:?}") };
-    let capacity = inside + (OTHERS as u64 + 1) * (BURST + 1);
+    // One that is bounded gets full, and its ring comes around to where the victim is.
+    let capacity = inside.max(BURST) as usize;
     let bout = Bout {
-        bag: Q::new(capacity as usize),
+        bag: Q::new(capacity),
         is_pop: operation == POP,
         put: Sum::default(),
         taken: Sum::default(),
