@@ -251,6 +251,15 @@ pub(crate) enum Benchmark {
     #[command(before_long_help = BENCH_ALL_EXAMPLES)]
     All(Box<BenchAll>),
 
+    /// The process in which a structure is frozen; started by --freeze, and of no use to anybody else
+    #[command(hide = true)]
+    Stage {
+        /// What kind of structure
+        kind: String,
+        /// Which
+        name: String,
+    },
+
     /// List what can be measured, and the rivals
     List {
         #[command(flatten)]
@@ -446,7 +455,8 @@ pub(crate) struct BenchBag {
     /// pairs: everyone puts one in and takes one out, with 50 to 150 ns of own work in between; the load to judge by. bare:
     /// the same without work. loop: one thread puts 100,000 in, then takes them out. shared: every thread does that, on one
     /// structure. private: on one for each thread. split: some only put in, the others only take out. burst: all put
-    /// 100,000 each in; when the last has, all take out. ping-pong: two threads hand one item to and fro.
+    /// 100,000 each in; when the last has, all take out. ping-pong: two threads hand one item to and fro. open: one puts in
+    /// at a given rate (--rate), another takes out; the time is that from when an item was due until it is taken.
     #[arg(long, value_name = "LOAD,...", value_delimiter = ',', value_parser = parse_workload, default_value = "loop,pairs")]
     pub(crate) workload: Vec<Option<Workload>>,
 
@@ -458,8 +468,36 @@ pub(crate) struct BenchBag {
     #[arg(long, value_name = "N", default_value_t = 1_000_000, hide_short_help = true)]
     pub(crate) weigh: usize,
 
+    /// Items a second, of the load open
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000), default_value_t = 500_000, hide_short_help = true)]
+    pub(crate) rate: u64,
+
     #[command(flatten)]
     pub(crate) measuring: Measuring,
+
+    #[command(flatten)]
+    pub(crate) freezing: Freezing,
+}
+
+/// What else than measuring.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Progress by experiment")]
+pub(crate) struct Freezing {
+    /// See whether a thread that is stopped in the middle holds up the others
+    ///
+    /// Measures nothing. One thread is frozen before each instruction of a push and of a pop in turn, by single steps
+    /// (ptrace), in a process of its own; meanwhile two others put in and take out a few thousand items, or cannot. Says at how
+    /// many stops they cannot, and at which lines.
+    #[arg(long, conflicts_with_all = ["workload", "payload", "threads", "baseline", "duration", "ops", "rounds", "quick", "pin", "save", "compare"])]
+    pub(crate) freeze: bool,
+
+    /// Freeze at so many places of each operation, evenly spread [default: every instruction, in loops the first and last time]
+    #[arg(long, value_name = "N", requires = "freeze", value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
+    pub(crate) stops: Option<u32>,
+
+    /// With so many items inside before [default: none, 1, 3, and where an operation is not like the others]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "freeze", value_parser = clap::value_parser!(u64).range(..=10_000_000), hide_short_help = true)]
+    pub(crate) inside: Vec<u64>,
 }
 
 /// How it is measured; the same for every bench.
@@ -532,6 +570,8 @@ pub(crate) enum Workload {
     Burst,
     /// Two threads hand one item to and fro
     PingPong,
+    /// One puts in at a given rate, another takes out: the time until an item is taken
+    Open,
 }
 
 /// What an item is.

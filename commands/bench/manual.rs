@@ -34,6 +34,23 @@ pub(crate) const CHAPTERS: Chapters = &[
         ],
     ),
     (
+        "THE LOAD OPEN",
+        &[
+            "One thread puts items in on a schedule (--rate), another takes each out as soon as it is there. The figure, in the column ns/pair, is the median time from when an item was due until it was taken; a sample is the median of its items, and x compares these. An item that is late counts from when it was due, so that a stall counts for everything that it delays (no coordinated omission). p50, p99.99 and max are those of all items, p99 and p99.9 the medians of the samples. The producer looks at the clock until an item is due, the consumer tries without a pause; both keep a processor busy. The time contains up to two readings of the clock.",
+        ],
+    ),
+    (
+        "PROGRESS BY EXPERIMENT",
+        &[
+            "With --freeze nothing is measured. For each structure a process of its own is started, and one of its threads, the victim, is brought by ptrace to a place inside a push or a pop and held there. Two other threads then do 100 pairs each, put 1,000 items each in, and take out until there is nothing left. When the victim is let go everything is taken out and added up: what was put in has to come out, or the exit code is 1. Then all of it again with a new structure and the next place. An operation is followed by single steps once and reached by breakpoints later.",
+            "block\tStops at which the others did not finish until the victim went on: each of them slept without being woken, or used twenty times the processor time that it needs otherwise (30 ms at least). The first such stop of each row gets ten times as long. That they do finish afterwards is seen each time.",
+            "hide\tStops at which they finished, but could not take out what they had put in; one item that a frozen pop may hold is not counted.",
+            "in libc\tStops inside the system's library, which are counted apart, since whoever waits there may be waiting for the allocator and not for the structure. A system call counts as one instruction: no stop is inside the kernel.",
+            "before\tThe state of the structure: empty, or with so many items inside, after so many passed through it. Beyond a few that are always tried these are states in which an operation comes to instructions that it does not come to otherwise, such as those for a new block: they are looked for among the first 2,000 operations.",
+            "An instruction that is passed several times is one stop at the first and one at the last time. That no stop blocks is shown for these states and one frozen thread; it is no proof. Lines are told where the program has a line table. It takes the right to trace own processes (kernel.yama.ptrace_scope 0 or 1, for root 2; in a container a seccomp profile that permits ptrace) on x86-64 or 64-bit ARM; an ARM processor without atomic additions of its own never gets through them by single steps, which is then said.",
+        ],
+    ),
+    (
         "WHAT IS CHECKED",
         &[
             "Before anything is timed every item of a run of four threads is looked at: that each comes out once, that none is lost or made up, and that of one producer's items a consumer gets the earlier before the later; then, that what is inside when the structure is dropped is dropped with it. Every timed run is checked as well, by counts, sums and the order of each producer's items. Of a stack there is an order only where nobody puts anything in meanwhile: where one thread is alone with it, while a burst is drained, at the end. Who fails is named on standard error with the evidence, takes no further part, and the exit code is 1. That items of different producers come out in the order in which they went in is not checked.",
@@ -55,7 +72,7 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "JSON",
         &[
-            "One object, schema toolbox.bench/1: host, method, cases[] with workload, threads, producers, payload, harness_ns, limit_ns, link_ns, samples_taken, samples_dropped and results[] (name, standing, pair_ns, operation_ns, ratio and its ends, shares, percentiles, bytes, samples_ns); changes[] with --compare; verdicts[], advice[], faults[], warnings[]. What bench all writes has one of these for each bench in benches[]; with --soak the schema is toolbox.bench.soak/1. CSV has the results, a line each.",
+            "One object, schema toolbox.bench/1: host, method, cases[] with workload, threads, producers, payload, harness_ns, limit_ns, link_ns, samples_taken, samples_dropped and results[] (name, standing, pair_ns, operation_ns, ratio and its ends, shares, percentiles, bytes, samples_ns); changes[] with --compare; verdicts[], advice[], faults[], warnings[]. What bench all writes has one of these for each bench in benches[]; with --soak the schema is toolbox.bench.soak/1. CSV has the results, a line each. With --freeze the schema is toolbox.bench.freeze/1: host, cases[] with name, operation, passed, inside, instructions, stops and what they came to, places[] with function, file and line; subjects[] with the sums and the verdict; faults[].",
         ],
     ),
 ];

@@ -18,6 +18,7 @@
 mod all;
 mod bag;
 mod compare;
+mod freeze;
 mod list;
 mod load;
 mod lock;
@@ -48,6 +49,16 @@ use subject::{Entry, Kind};
 /// A name that is not known, a file that cannot be read or written, an answer that cannot be written.
 pub(crate) fn run(arguments: Bench) -> Result<Exit> {
     match arguments.what {
+        Benchmark::Queue(options) if options.freezing.freeze => {
+            freeze::run(queue::KIND.name, &queue::rivals(), &options.freezing, &options.measuring)
+        }
+        Benchmark::Stack(options) if options.freezing.freeze => {
+            freeze::run(stack::KIND.name, &stack::rivals(), &options.freezing, &options.measuring)
+        }
+        Benchmark::Stage { kind, name } => {
+            let rivals = if kind == stack::KIND.name { stack::rivals() } else { queue::rivals() };
+            freeze::perform(&rivals, &name)
+        }
         Benchmark::All(options) => all::run(&options),
         Benchmark::List { output } => {
             list::write(&all(), &Terminal::new(&output))?;
@@ -90,7 +101,7 @@ fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
         Benchmark::AsyncMutex(options) => {
             Some((&options.measuring, Box::new(move |setup: &Setup| Ok(async_mutex::bench(options, setup)))))
         }
-        Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Weigh { .. } => None,
+        Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Stage { .. } | Benchmark::Weigh { .. } => None,
     }
 }
 

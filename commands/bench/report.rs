@@ -269,6 +269,11 @@ fn rank(rows: &mut [(Row, &Series)]) {
 }
 
 impl Report {
+    /// The host in words.
+    pub(super) fn host_lines(&self) -> Vec<String> {
+        host_lines(&self.host)
+    }
+
     /// How the command ends.
     pub(super) fn exit(&self) -> Exit {
         match (self.partial, self.faults.is_empty() && self.over_limit == 0) {
@@ -289,25 +294,24 @@ impl Report {
     pub(super) fn verdicts(&self) -> Vec<String> {
         self.cases.iter().map(|case| case.verdict(self.baseline)).collect()
     }
+}
 
-    /// The host in words.
-    pub(super) fn host_lines(&self) -> Vec<String> {
-        let host = &self.host;
-        let allowed = host.allowed.len();
-        let processors = match host.online {
-            online if online == allowed => things(online as u64, "processor"),
-            online => format!("{allowed} of {}", things(online as u64, "processor")),
-        };
-        let first = format!("{}, {processors}; {}", host.processor, host.caches.join(", "));
-        let governor = host.governor.as_deref().unwrap_or("not the kernel's to choose");
-        let guest = host
-            .hypervisor
-            .as_deref()
-            .map_or_else(|| "no virtual machine".to_owned(), |name| format!("virtual machine ({name})"));
-        let second = format!("Linux {}, governor {governor}, {guest}", host.kernel);
-        let third = format!("toolbox {}, rustc {}", crate::cli::VERSION, env!("TOOLBOX_RUSTC"));
-        vec![first, second, third]
-    }
+/// The host in words.
+pub(super) fn host_lines(host: &Host) -> Vec<String> {
+    let allowed = host.allowed.len();
+    let processors = match host.online {
+        online if online == allowed => things(online as u64, "processor"),
+        online => format!("{allowed} of {}", things(online as u64, "processor")),
+    };
+    let first = format!("{}, {processors}; {}", host.processor, host.caches.join(", "));
+    let governor = host.governor.as_deref().unwrap_or("not the kernel's to choose");
+    let guest = host
+        .hypervisor
+        .as_deref()
+        .map_or_else(|| "no virtual machine".to_owned(), |name| format!("virtual machine ({name})"));
+    let second = format!("Linux {}, governor {governor}, {guest}", host.kernel);
+    let third = format!("toolbox {}, rustc {}", crate::cli::VERSION, env!("TOOLBOX_RUSTC"));
+    vec![first, second, third]
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod crew;
+pub mod freeze;
 mod histogram;
 pub mod host;
 pub mod link;

@@ -34,8 +34,10 @@ pub struct Sample {
     pub foreign: Option<u64>,
     /// The longest that one operation, or one wait for a lock, took, where that is looked at in every pass.
     pub longest: Option<Duration>,
-    /// How long single operations took, in nanoseconds; only in a [`Pass::Latency`].
+    /// How long single operations took, in nanoseconds; in a [`Pass::Latency`], and wherever it disturbs nothing.
     pub latency: Option<Histogram>,
+    /// What counts as the time of a unit, in nanoseconds, where that is not the time of the whole divided by the units.
+    pub own_unit_ns: Option<f64>,
     /// What else a load tells: a name and a value, of which the median counts.
     pub extra: Vec<(&'static str, f64)>,
 }
@@ -111,7 +113,7 @@ impl Sample {
     /// Nanoseconds a unit, of the whole.
     #[must_use]
     pub fn unit_ns(&self) -> f64 {
-        self.elapsed.as_nanos() as f64 / self.units.max(1) as f64
+        self.own_unit_ns.unwrap_or_else(|| self.elapsed.as_nanos() as f64 / self.units.max(1) as f64)
     }
 
     /// Nanoseconds on a processor for each unit.
@@ -279,7 +281,10 @@ impl Run<'_, '_> {
                 Ok(sample) if pass == Pass::Latency => {
                     sample.latency.iter().for_each(|latency| series.latency.merge(latency));
                 }
-                Ok(sample) if round > 0 => series.samples.push(Taken { round, sample, link, is_kept: true }),
+                Ok(mut sample) if round > 0 => {
+                    sample.latency.take().iter().for_each(|latency| series.latency.merge(latency));
+                    series.samples.push(Taken { round, sample, link, is_kept: true });
+                }
                 Ok(_) => {}
             }
         }

@@ -25,6 +25,8 @@ pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]
 pub mod processor;
+#[cfg(feature = "bench")]
+pub mod trace;
 pub mod usage;
 #[cfg(feature = "fragment")]
 pub mod xfs;

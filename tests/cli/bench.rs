@@ -69,7 +69,7 @@ fn json_and_csv_have_every_load_and_rival() {
     let first = &cases[0]["results"][0];
     let (pair, operation) = (first["pair_ns"].as_f64().unwrap(), first["operation_ns"].as_f64().unwrap());
     assert!((pair - 2.0 * operation).abs() < 0.05, "{first}");
-    assert_eq!((cases.len(), json["verdicts"].as_array().map(Vec::len)), (16, Some(16)));
+    assert_eq!((cases.len(), json["verdicts"].as_array().map(Vec::len)), (18, Some(18)));
     for case in cases {
         let results = case["results"].as_array().unwrap();
         // On a host that moves us about, all samples of one may have been dropped, and that is said.
@@ -79,7 +79,7 @@ fn json_and_csv_have_every_load_and_rival() {
     }
     let csv = check(&small(&[&arguments[..], &["--format", "csv"]].concat()), 0);
     assert!(csv.starts_with("workload,threads,producers,payload,name,standing,pair_ns,"), "{csv}");
-    assert!(csv.lines().count() > 16 && csv.lines().count() <= 1 + 16 * 2, "{csv}");
+    assert!(csv.lines().count() > 18 && csv.lines().count() <= 1 + 18 * 2, "{csv}");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_stack_is_measured_as_a_queue_is() {
     let output = stack(&[&some[..], &["--workload", "all", "-q", "--format", "json"]].concat());
     let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
     assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"stack".into(), &"mutex-linkedlist".into()));
-    assert_eq!(json["cases"].as_array().map(Vec::len), Some(8));
+    assert_eq!(json["cases"].as_array().map(Vec::len), Some(9));
     assert!(json["cases"][0]["limit_ns"].as_f64().is_some_and(|limit| limit > 0.0), "{}", json["cases"][0]);
     // A stack that hands out the oldest item is none.
     let output = stack(&["--with", "broken-reordered,mutex-vec", "--workload", "loop", "-q"]);

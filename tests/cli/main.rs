@@ -2,6 +2,7 @@
 
 mod bench;
 mod fragtop;
+mod freeze;
 mod live;
 mod manual;
 mod session;

@@ -3,7 +3,7 @@
 use super::workload::Case;
 use super::{Rival, memory};
 use crate::bench::load::Setup;
-use crate::bench::subject::{self, Bench, Entry, Kind};
+use crate::bench::subject::{self, Bench, Column, Entry, Form, Kind};
 use crate::cli::{BenchBag, Carried, Workload};
 use crate::exit::hinted;
 use anyhow::Result;
@@ -15,6 +15,28 @@ use toolbox::bench::rounds::Subject;
 
 #[cfg(doc)]
 use super::Bag;
+
+/// What only these benches tell: the memory, and the tail of an open load.
+pub(super) const COLUMNS: &[Column] = &[
+    memory::COLUMNS[0],
+    memory::COLUMNS[1],
+    memory::COLUMNS[2],
+    memory::COLUMNS[3],
+    Column {
+        name: "taken_p99_ns",
+        head: "p99",
+        legend: "of 100 items one took longer; the median of the samples",
+        form: Form::Nanoseconds,
+        is_detail: true,
+    },
+    Column {
+        name: "taken_p999_ns",
+        head: "p99.9",
+        legend: "the same of 1,000",
+        form: Form::Nanoseconds,
+        is_detail: true,
+    },
+];
 
 /// The bench of one kind of [`Bag`].
 ///
@@ -88,6 +110,7 @@ fn described(case: Case, rivals: &[Rival], setup: &Setup, weights: &Rc<Weights>)
             ("threads", case.threads.into()),
             ("producers", (case.producers > 0).then_some(case.producers).into()),
             ("payload", case.payload.name().into()),
+            ("rate", (case.rate > 0).then_some(case.rate).into()),
         ],
         threads: case.threads,
         is_shared: case.is_shared(),
@@ -103,7 +126,8 @@ fn cases(options: &BenchBag) -> Vec<Case> {
         for workload in loads {
             for &threads in &options.measuring.threads {
                 for (threads, producers) in shapes(workload, threads.into()) {
-                    let with = |&payload| Case { workload, threads, producers, payload };
+                    let rate = if workload == Workload::Open { options.rate } else { 0 };
+                    let with = |&payload| Case { workload, threads, producers, rate, payload };
                     cases.extend(options.payload.iter().map(with));
                 }
             }
@@ -123,6 +147,7 @@ fn shapes(workload: Workload, threads: usize) -> Vec<(usize, usize)> {
     match workload {
         Workload::Loop => vec![(1, 0)],
         Workload::PingPong => vec![(2, 0)],
+        Workload::Open => vec![(2, 1)],
         Workload::Split if threads < 2 => vec![],
         Workload::Split => vec![(threads, 1), (threads, threads / 2), (threads, threads - 1)],
         _ => vec![(threads, 0)],
@@ -154,6 +179,7 @@ mod tests {
             shown("--workload loop --payload 8,64,boxed"),
             ["8 B", "64 B", "boxed"].map(|p| format!("loop, 1 thread, {p}"))
         );
+        assert_eq!(shown("--workload open --threads 1,4"), ["open 500,000/s, time until taken, 8 B"]);
         assert_eq!(shown("--workload all,pairs --threads 2").len(), Workload::value_variants().len());
     }
 }

@@ -6,16 +6,20 @@ mod broken;
 mod cases;
 mod check;
 pub(super) mod memory;
+mod open;
+pub(super) mod piece;
 pub(super) mod queue;
 mod reference;
 pub(super) mod stack;
 mod treiber;
 mod workload;
 
+use cases::COLUMNS;
 pub(super) use cases::{bench, entries, loads};
 
 use super::load::Setup;
 use super::subject::Role;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use toolbox::bench::rounds::{Pass, Sample};
 use toolbox::bench::verify::Fault;
@@ -113,13 +117,15 @@ pub(super) struct Rival {
     measure: [Measure; 3],
     weigh: [Weigh; 3],
     check: fn() -> Result<(), Vec<Fault>>,
+    /// Goes on the stage of [`piece`], in a process of its own.
+    pub(super) perform: fn() -> io::Result<()>,
 }
 
 impl Rival {
     /// A row for a type, given with each payload and with items that are counted.
     fn new<Small, Large, Boxed, Counted>(role: Role, name: &'static str, about: &'static str) -> Self
     where
-        Small: Bag<u64>,
+        Small: Bag<u64> + 'static,
         Large: Bag<Wide>,
         Boxed: Bag<Box<u64>>,
         Counted: Bag<check::Token>,
@@ -133,13 +139,14 @@ impl Rival {
     /// A row for what keeps no items, so that there is nothing to check.
     fn reference<Small, Large, Boxed>(role: Role, name: &'static str, about: &'static str) -> Self
     where
-        Small: Bag<u64>,
+        Small: Bag<u64> + 'static,
         Large: Bag<Wide>,
         Boxed: Bag<Box<u64>>,
     {
         let measure: [Measure; 3] =
             [workload::sample::<Small, u64>, workload::sample::<Large, Wide>, workload::sample::<Boxed, Box<u64>>];
-        Self { name, about, role, measure, weigh: [|_| None; 3], check: || Ok(()) }
+        let perform = piece::perform::<Small>;
+        Self { name, about, role, measure, weigh: [|_| None; 3], check: || Ok(()), perform }
     }
 
     /// One sample.

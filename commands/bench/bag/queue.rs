@@ -4,7 +4,7 @@
 
 use super::broken;
 use super::reference::{Nothing, TwoWords};
-use super::{Bag, Discipline, Rival, loads, locked, memory, rival};
+use super::{Bag, COLUMNS, Discipline, Rival, loads, locked, rival};
 use crate::bench::subject::{Kind, Role};
 use std::collections::{LinkedList, VecDeque};
 use std::sync::{Mutex, mpsc};
@@ -17,7 +17,7 @@ pub(in crate::bench) const KIND: Kind = Kind {
     operations: 2,
     foreign_is: "items that came from another thread",
     baseline: "segqueue",
-    columns: memory::COLUMNS,
+    columns: COLUMNS,
     loads,
 };
 

@@ -4,7 +4,7 @@
 
 use super::reference::{Nothing, OneWord};
 use super::treiber::Treiber;
-use super::{Bag, Discipline, Rival, broken, loads, locked, memory, rival};
+use super::{Bag, COLUMNS, Discipline, Rival, broken, loads, locked, rival};
 use crate::bench::subject::{Kind, Role};
 use std::collections::LinkedList;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ pub(in crate::bench) const KIND: Kind = Kind {
     operations: 2,
     foreign_is: "items that came from another thread",
     baseline: "mutex-linkedlist",
-    columns: memory::COLUMNS,
+    columns: COLUMNS,
     loads,
 };
 

@@ -9,9 +9,11 @@
 //! A thread that finds the structure empty when it should not be, or full, spins for a moment and then yields; that is
 //! the same for all rivals. After a quarter of a second without an item it gives up, and the check will tell why there was none.
 
+use super::open::{self, Schedule};
 use super::{Bag, Discipline, Payload};
 use crate::bench::load::Setup;
 use crate::cli::{Carried, Workload};
+use crate::ui::numbers::count;
 use std::fmt;
 use std::hint::black_box;
 use std::marker::PhantomData;
@@ -21,7 +23,7 @@ use toolbox::bench::Histogram;
 use toolbox::bench::crew::{self, Line, Shift, pause};
 use toolbox::bench::random::Random;
 use toolbox::bench::rounds::{Pass, Sample};
-use toolbox::bench::verify::{Fault, Order, Put, Taken, settle};
+use toolbox::bench::verify::{Fault, Item, Order, Put, Taken, settle};
 
 /// Items of the reference's workloads, for each thread.
 const REFERENCE: u64 = 100_000;
@@ -42,6 +44,8 @@ pub(super) struct Case {
     pub(super) threads: usize,
     /// How many of them only put in; of a split.
     pub(super) producers: usize,
+    /// Items a second; of an open load.
+    pub(super) rate: u64,
     /// What goes through.
     pub(super) payload: Carried,
 }
@@ -59,7 +63,13 @@ impl Case {
 
     /// Whether a reference that keeps no items can stand in for a rival: not where a thread waits for there to be none.
     pub(super) fn has_references(self) -> bool {
-        !matches!(self.workload, Workload::Split | Workload::Burst | Workload::PingPong)
+        !matches!(self.workload, Workload::Split | Workload::Burst | Workload::PingPong | Workload::Open)
+    }
+
+    /// When the items of an open load are due.
+    fn schedule(self, setup: &Setup) -> Schedule {
+        let fitting = (setup.duration.as_secs_f64() * self.rate as f64) as u64;
+        Schedule { items: setup.operations.unwrap_or(fitting).max(1), rate: self.rate }
     }
 
     /// How long a sample takes, roughly.
@@ -69,6 +79,9 @@ impl Case {
             Workload::Split => SPLIT,
             _ => 0,
         };
+        if self.workload == Workload::Open {
+            return Duration::from_nanos(self.schedule(setup).items * 1_000_000_000 / self.rate);
+        }
         let asked = setup.operations.map(|each| each * self.threads as u64);
         let pairs = asked.unwrap_or(fixed);
         if pairs == 0 { setup.duration } else { Duration::from_nanos(pairs * 100) }
@@ -80,6 +93,7 @@ impl fmt::Display for Case {
         write!(formatter, "{}", self.workload.name())?;
         match self.workload {
             Workload::Split => write!(formatter, " {}:{}", self.producers, self.threads - self.producers)?,
+            Workload::Open => write!(formatter, " {}/s, time until taken", count(self.rate))?,
             _ => write!(formatter, ", {} thread{}", self.threads, if self.threads == 1 { "" } else { "s" })?,
         }
         write!(formatter, ", {}", self.payload.name())
@@ -87,10 +101,10 @@ impl fmt::Display for Case {
 }
 
 /// One thread's side of a structure.
-struct Hand<'a, Q, T> {
+pub(super) struct Hand<'a, Q, T> {
     bag: &'a Q,
-    put: Put,
-    taken: Taken,
+    pub(super) put: Put,
+    pub(super) taken: Taken,
     latency: Option<Histogram>,
     payload: PhantomData<T>,
 }
@@ -105,6 +119,11 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
         Self { bag, put: Put::new(index), taken, latency, payload: PhantomData }
     }
 
+    /// The hand of one of two threads, that times nothing.
+    pub(super) fn silent(bag: &'a Q, index: usize) -> Self {
+        Self::new(bag, index, 2, Pass::Speed)
+    }
+
     /// From now on nobody puts anything in.
     fn expect_reverse(&mut self) {
         if Q::KEEPS && Q::DISCIPLINE == Discipline::Stack {
@@ -114,7 +133,7 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
 
     /// Puts the next item in, as soon as there is room.
     #[inline]
-    fn push(&mut self) {
+    pub(super) fn push(&mut self) {
         let mut item = T::make(self.put.item());
         let begin = self.begin();
         let mut spins = 0;
@@ -133,6 +152,14 @@ impl<'a, Q: Bag<T>, T: Payload> Hand<'a, Q, T> {
         self.end(begin);
         self.note(item);
         true
+    }
+
+    /// Takes one item, if there is any, and tells as which its producer made it.
+    #[inline]
+    pub(super) fn pop_number(&mut self) -> Option<u64> {
+        let bits = black_box(self.bag.pop()?).bits();
+        self.taken.note(bits);
+        Some(Item::from_bits(bits).sequence)
     }
 
     /// Takes an item that has to come. False when it does not.
@@ -255,6 +282,7 @@ pub(super) fn sample<Q: Bag<T>, T: Payload>(case: &Case, setup: &Setup, pass: Pa
             })
         }
         Workload::PingPong => run.ping_pong::<Q>(),
+        Workload::Open => run.open::<Q>(),
     }
 }
 
@@ -357,6 +385,20 @@ impl<T: Payload> Run<'_, T> {
         self.settle(&bags, shifts)
     }
 
+    /// One thread puts in on a schedule, the other takes out.
+    fn open<Q: Bag<T>>(&self) -> Result<Sample, Fault> {
+        let bags = [Q::new(ROOM)];
+        let shifts = open::run(&bags[0], self.case.schedule(self.setup), &self.setup.pins);
+        let mut times = Vec::new();
+        let told = shifts.into_iter().map(|shift| {
+            let (put, taken, its) = shift.result;
+            times.extend(its.into_iter().flatten());
+            Shift { result: (put, taken, None), begin: shift.begin, end: shift.end, processor: shift.processor }
+        });
+        let told = told.collect();
+        Ok(open::tell(self.settle(&bags, told)?, &times))
+    }
+
     /// Takes out what is left, checks, and puts the sample together.
     fn settle<Q: Bag<T>>(&self, bags: &[Q], shifts: Vec<Done>) -> Result<Sample, Fault> {
         if !Q::KEEPS {
@@ -429,13 +471,15 @@ mod tests {
     }
 
     fn cases() -> Vec<Case> {
-        let case = |workload, threads, producers, payload| Case { workload, threads, producers, payload };
+        let case =
+            |workload, threads, producers, payload| Case { workload, threads, producers, rate: 1_000_000, payload };
         let mut cases = Vec::new();
         for &workload in Workload::value_variants() {
             let (threads, producers) = match workload {
                 Workload::Loop => (1, 0),
                 Workload::Split => (3, 1),
                 Workload::PingPong => (2, 0),
+                Workload::Open => (2, 1),
                 _ => (3, 0),
             };
             for &payload in Carried::value_variants() {
@@ -457,7 +501,8 @@ mod tests {
             for case in cases() {
                 let sample =
                     rival.sample(&case, &setup, Pass::Speed).unwrap_or_else(|fault| panic!("{}: {fault}", rival.name));
-                assert!(sample.units > 0 && sample.unit_ns() > 0.0 && sample.latency.is_none(), "{case}");
+                assert!(sample.units > 0 && sample.unit_ns() > 0.0, "{case}");
+                assert_eq!(sample.latency.is_some(), case.workload == Workload::Open, "{case}");
             }
         }
     }
@@ -478,6 +523,7 @@ mod tests {
                 ("broken-leaked", _) => false,
                 ("broken-reordered", Workload::PingPong | Workload::Pairs | Workload::Bare) => false,
                 ("broken-reordered", Workload::Shared | Workload::Split) => !is_stack,
+                ("broken-reordered", Workload::Open) => false,
                 _ => true,
             };
             for case in cases().into_iter().filter(|case| case.payload == Carried::Word).filter(is_seen) {
@@ -489,7 +535,7 @@ mod tests {
     #[test]
     fn a_sample_lasts_as_long_as_it_should_and_times_operations_when_asked() {
         let rival = rivals(Role::Rival).find(|rival| rival.name == "mutex-vecdeque").unwrap();
-        let case = Case { workload: Workload::Bare, threads: 2, producers: 0, payload: Carried::Word };
+        let case = Case { workload: Workload::Bare, threads: 2, producers: 0, rate: 0, payload: Carried::Word };
         let sample = rival.sample(&case, &setup(), Pass::Latency).unwrap();
         assert!(sample.elapsed >= Duration::from_millis(2) && sample.by_thread.len() == 2);
         assert_eq!(sample.latency.unwrap().count(), 2 * sample.units);
@@ -500,7 +546,7 @@ mod tests {
     fn a_queue_does_not_differ_from_itself() {
         let setup = Setup { operations: Some(200), ..setup() };
         let rival = rivals(Role::Rival).find(|rival| rival.name == "mutex-vecdeque").unwrap();
-        let case = Case { workload: Workload::Pairs, threads: 1, producers: 0, payload: Carried::Word };
+        let case = Case { workload: Workload::Pairs, threads: 1, producers: 0, rate: 0, payload: Carried::Word };
         let subject = || -> Subject<'_> { Box::new(|pass| rival.sample(&case, &setup, pass)) };
         let differs = |seed: &u64| {
             let plan = rounds::Plan { rounds: 9, latency_rounds: 0, budget: None, link: None, seed: *seed };
