@@ -36,7 +36,7 @@ use crate::wait::look;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Somebody is in line.
 const LINE: usize = 1;
@@ -106,10 +106,25 @@ impl Core {
         self.word.fetch_and(LINE, Acquire) / SIGNAL
     }
 
+    /// Gives one signal: to the first in line, or into the word.
+    pub(super) fn give_one(&self) {
+        // In a loop, since the line may turn out to be empty.
+        while !self.try_put(1) {
+            let mut line = lock(&self.line);
+            let admitted = line.admit(u64::MAX, Pass::Alone);
+            self.clear_bit(&line);
+            drop(line);
+            if let Some(waker) = admitted {
+                waker.into_iter().for_each(Waker::wake);
+                return;
+            }
+        }
+    }
+
     /// Gives `count` signals: to the first in line, and what is left is put into the word.
     pub(super) fn give(&self, mut count: usize) {
-        loop {
-            if count == 0 || self.try_put(count) {
+        while count > 1 {
+            if self.try_put(count) {
                 return;
             }
             let mut batch = Batch::new();
@@ -122,6 +137,9 @@ impl Core {
             self.clear_bit(&line);
             drop(line);
             batch.wake();
+        }
+        if count == 1 {
+            self.give_one();
         }
     }
 
@@ -173,9 +191,10 @@ impl Core {
 
     /// For who has taken somebody out of the line.
     fn clear_bit(&self, line: &Line) {
-        if line.is_empty() {
-            // Relaxed: the lock orders what concerns the line. It changes nothing else, and passes on what was released.
-            self.word.fetch_and(!LINE, Relaxed);
+        // Relaxed: the lock orders what concerns the line. While the bit is set the word changes under the lock only, so what
+        // was read is still there; and no signal lies there that a plain store could cut off from what was done before it.
+        if line.is_empty() && self.word.load(Relaxed) == LINE {
+            self.word.store(0, Relaxed);
         }
     }
 
@@ -212,7 +231,7 @@ impl Core {
         self.clear_bit(&line);
         drop(line);
         if !was_in && node.value.passed() == Some(Pass::Alone) {
-            self.give(1);
+            self.give_one();
         }
     }
 }

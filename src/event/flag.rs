@@ -51,7 +51,7 @@ impl Event {
 
     /// Lets one wait through, or all of them: see [`auto_reset`](Self::auto_reset) and [`manual_reset`](Self::manual_reset).
     pub fn set(&self) {
-        if self.core.kind() == Kind::Stays { self.core.open() } else { self.core.give(1) }
+        if self.core.kind() == Kind::Stays { self.core.open() } else { self.core.give_one() }
     }
 
     /// Takes the signal back, and says whether there was one. Those who were let through already stay so.
