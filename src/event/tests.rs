@@ -1,6 +1,6 @@
 //! What can be seen of events with a few threads, and the two traps that they are made to avoid.
 
-use super::{Condition, Event, Semaphore};
+use super::{Condition, Event, Semaphore, Wait};
 use crate::wait::{TimedOut, block_on, block_on_timeout};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -212,6 +212,31 @@ fn a_waker_may_use_the_event() {
     }
     setter.0.set();
     waits.iter_mut().for_each(|wait| assert!(poll(wait.as_mut()).is_ready()));
+}
+
+/// A wait that begins while a crowd is let through came after the signal, if that was taken back.
+#[test]
+fn who_comes_too_late_is_not_let_through() {
+    static EVENT: Event = Event::manual_reset();
+    static LATE: Mutex<Option<Pin<Box<Wait<'static>>>>> = Mutex::new(None);
+    struct Comer;
+    impl Wake for Comer {
+        fn wake(self: Arc<Self>) {
+            let mut late = LATE.lock().unwrap();
+            if late.is_none() {
+                assert!(EVENT.reset());
+                assert!(poll(late.insert(Box::pin(EVENT.wait())).as_mut()).is_pending());
+            }
+        }
+    }
+    let waker = Waker::from(Arc::new(Comer));
+    let mut waits: Vec<_> = (0..20).map(|_| Box::pin(EVENT.wait())).collect();
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    EVENT.set();
+    waits.iter_mut().for_each(|wait| assert!(poll(wait.as_mut()).is_ready()));
+    assert!(poll(LATE.lock().unwrap().as_mut().unwrap().as_mut()).is_pending());
 }
 
 #[test]

@@ -7,10 +7,11 @@
 //! Each of these was done, alone, and some model failed, here or in `condition.rs`. In `core.rs`: the acquires of taking and
 //! the release of putting a signal into the word made `Relaxed`; a wait that is given up and does not hand on what it was
 //! given; the bit left set by who gives; a lost exchange of the bit taken for a won one, or not looked into for a signal. In
-//! `line.rs`: the acquire of `passed` made `Relaxed`.
+//! `line.rs`: the acquire of `passed` and the release of `admit` made `Relaxed`, and no second look under the lock.
 //! In `wait_list.rs`: the end of the list forgotten when the last one leaves.
 //!
 //! No model fails when a wait that is given up leaves the bit set: whoever gives next finds nobody in line and clears it.
+//! None was seen to fail with the exchange in `open` made `Relaxed`: that ordering stands on the argument in the source.
 
 use super::check;
 use super::event::{Event, Semaphore};
