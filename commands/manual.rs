@@ -63,6 +63,7 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
             "toolbox-fragtop" => chapters.extend(fragtop::CHAPTERS),
             "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
             "toolbox-bench-rwlock" => chapters.extend(bench::LOCK_CHAPTERS),
+            "toolbox-bench-event" => chapters.extend(bench::EVENT_CHAPTERS),
             _ => {}
         }
         chapters.push(EXIT_STATUS);

@@ -18,6 +18,7 @@
 mod all;
 mod bag;
 mod compare;
+mod event;
 mod list;
 mod load;
 mod lock;
@@ -30,6 +31,7 @@ mod soak;
 mod subject;
 mod verdict;
 
+pub(crate) use event::manual::CHAPTERS as EVENT_CHAPTERS;
 pub(crate) use lock::manual::CHAPTERS as LOCK_CHAPTERS;
 pub(crate) use manual::CHAPTERS;
 
@@ -81,6 +83,9 @@ fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
             let make = move |setup: &Setup| Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup));
             Some((&options.measuring, Box::new(make)))
         }
+        Benchmark::Event(options) => {
+            Some((&options.measuring, Box::new(move |setup: &Setup| Ok(event::bench(options, setup)))))
+        }
         Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Weigh { .. } => None,
     }
 }
@@ -91,5 +96,6 @@ fn all() -> Vec<(Kind, Vec<Entry>)> {
         (queue::KIND, bag::entries(&queue::rivals())),
         (stack::KIND, bag::entries(&stack::rivals())),
         (rwlock::KIND, lock::entries(&rwlock::rivals())),
+        (event::KIND, event::entries(&event::rivals())),
     ]
 }
