@@ -244,6 +244,10 @@ pub(crate) enum Benchmark {
     #[command(before_long_help = BENCH_ASYNC_MUTEX_EXAMPLES)]
     AsyncMutex(Box<BenchAsyncMutex>),
 
+    /// Measure events: one signals, another goes on
+    #[command(before_long_help = BENCH_EVENT_EXAMPLES)]
+    Event(Box<BenchEvent>),
+
     /// Measure everything, one bench after the other
     ///
     /// Says beforehand how long it will take, and keeps to that: as many samples are taken as fit. Ends with what to use on
@@ -447,6 +451,67 @@ pub(crate) struct BenchRwlock {
     pub(crate) measuring: Measuring,
 }
 
+const BENCH_EVENT_EXAMPLES: &str = "\
+Examples:
+  toolbox bench event                              a flag to and fro: threads, tasks
+  toolbox bench event --quick                      the same in seconds
+  toolbox bench event --after 0,100us              threads that fall asleep in between
+  toolbox bench event --workload count-threads,count-tasks
+  toolbox bench event --workload tasks --tasks 2,64";
+
+/// Measure events: one signals, another goes on
+///
+/// Flags that two threads or tasks hand to and fro, and counts that some add to and others take from. The unit is a signal.
+/// Before anything is timed each rival is checked for signals that are lost and waits that end without one, and each timed
+/// run is checked as well; who is wrong has no speed, and ends with exit code 1.
+#[derive(Args, Debug)]
+pub(crate) struct BenchEvent {
+    /// What is done, or all
+    ///
+    /// threads: two threads hand a flag to and fro. tasks: pairs of tasks do, on a runtime with two workers. count-threads: half
+    /// of the threads add to a count, the others take from it; a single one does both. count-tasks: the same with tasks.
+    #[arg(long, value_name = "LOAD,...", value_delimiter = ',', value_parser = parse_event_workload, default_value = "threads,tasks")]
+    pub(crate) workload: Vec<Option<EventWorkload>>,
+
+    /// Threads work for so long before they hand a flag back (0, 100us)
+    #[arg(long, value_name = "TIME,...", value_delimiter = ',', value_parser = parse_held, default_value = "0")]
+    pub(crate) after: Vec<Duration>,
+
+    /// With so many tasks
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1024), default_values_t = [2, 64], hide_short_help = true)]
+    pub(crate) tasks: Vec<u16>,
+
+    #[command(flatten)]
+    pub(crate) measuring: Measuring,
+}
+
+/// What is done to flags and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventWorkload {
+    /// Two threads hand a flag to and fro
+    Threads,
+    /// Pairs of tasks do
+    Tasks,
+    /// Some threads add to a count, others take from it
+    CountThreads,
+    /// The same with tasks
+    CountTasks,
+}
+
+impl EventWorkload {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Threads, Self::Tasks, Self::CountThreads, Self::CountTasks];
+}
+
+/// A load of events, or all of them.
+fn parse_event_workload(text: &str) -> Result<Option<EventWorkload>, String> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let wrong = |_| "there are threads, tasks, count-threads, count-tasks and all".to_owned();
+    EventWorkload::from_str(text, false).map(Some).map_err(wrong)
+}
+
 /// How queues and stacks are measured.
 #[derive(Args, Debug)]
 pub(crate) struct BenchBag {
@@ -616,7 +681,7 @@ fn parse_workload(text: &str) -> Result<Option<Workload>, String> {
 
 /// For how long a lock is held: nothing, or a number with a unit.
 fn parse_held(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is no time to hold a lock: 0, or a number with ns, us or ms, up to a second");
+    let wrong = || format!("'{text}' is no such time: 0, or a number with ns, us or ms, up to a second");
     let held = match text.strip_suffix("ns") {
         Some(number) => number.trim().parse().ok().map(Duration::from_nanos),
         None if text == "0" => Some(Duration::ZERO),

@@ -64,6 +64,7 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
             "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
             "toolbox-bench-rwlock" | "toolbox-bench-mutex" => chapters.extend(bench::LOCK_CHAPTERS),
             "toolbox-bench-async-mutex" => chapters.extend(bench::TASK_CHAPTERS),
+            "toolbox-bench-event" => chapters.extend(bench::EVENT_CHAPTERS),
             _ => {}
         }
         chapters.push(EXIT_STATUS);

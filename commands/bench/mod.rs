@@ -18,6 +18,7 @@
 mod all;
 mod bag;
 mod compare;
+mod event;
 mod freeze;
 mod list;
 mod load;
@@ -31,6 +32,7 @@ mod soak;
 mod subject;
 mod verdict;
 
+pub(crate) use event::manual::CHAPTERS as EVENT_CHAPTERS;
 pub(crate) use lock::manual::{CHAPTERS as LOCK_CHAPTERS, TASK_CHAPTERS};
 pub(crate) use manual::CHAPTERS;
 
@@ -101,6 +103,9 @@ fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
         Benchmark::AsyncMutex(options) => {
             Some((&options.measuring, Box::new(move |setup: &Setup| Ok(async_mutex::bench(options, setup)))))
         }
+        Benchmark::Event(options) => {
+            Some((&options.measuring, Box::new(move |setup: &Setup| Ok(event::bench(options, setup)))))
+        }
         Benchmark::All(_) | Benchmark::List { .. } | Benchmark::Stage { .. } | Benchmark::Weigh { .. } => None,
     }
 }
@@ -113,5 +118,6 @@ fn all() -> Vec<(Kind, Vec<Entry>)> {
         (rwlock::KIND, lock::entries(&rwlock::rivals())),
         (mutex::KIND, lock::entries(&mutex::rivals())),
         (async_mutex::KIND, async_mutex::entries()),
+        (event::KIND, event::entries(&event::rivals())),
     ]
 }

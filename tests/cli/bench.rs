@@ -140,6 +140,25 @@ fn a_mutex_is_measured_with_threads_and_with_tasks() {
 }
 
 #[test]
+fn an_event_is_measured_and_held_to_its_promise() {
+    let event = |arguments: &[&str]| bench(&[&["event"], &SMALL[..], arguments].concat());
+    let output = event(&["--workload", "all", "--after", "0,5us", "--tasks", "4", "-q", "--format", "json"]);
+    let json: Value = serde_json::from_str(&check(&output, 0)).unwrap();
+    assert_eq!((&json["bench"], &json["method"]["baseline"]), (&"event".into(), &"std".into()));
+    let cases = json["cases"].as_array().unwrap();
+    let workloads: Vec<_> = cases.iter().map(|case| case["workload"].as_str().unwrap()).collect();
+    assert_eq!(workloads, ["threads", "threads", "tasks", "count-threads", "count-tasks"]);
+    assert_eq!((&cases[1]["after_ns"], &cases[2]["threads"]), (&5000.into(), &4.into()));
+    let row = &cases[0]["results"][0];
+    assert!(row["signal_ns"].as_f64().is_some_and(|time| time > 0.0) && row["asleep_share"].is_number(), "{row}");
+    let output = event(&["--with", "broken-startles,std", "--workload", "threads", "-q"]);
+    assert!(!check(&output, 1).contains("broken") && errors(&output).contains("ended after"), "{}", errors(&output));
+    for arguments in [["--workload", "nothing"], ["--after", "5"], ["--tasks", "0"]] {
+        assert_eq!(check(&event(&arguments), 2), "", "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_wrong_answer_is_named_has_no_figure_and_ends_with_1() {
     for (kind, evidence) in [
         ("lost", " never came out, first item "),
