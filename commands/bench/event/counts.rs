@@ -130,26 +130,3 @@ impl Count for Tokio {
     }
 }
 
-pub(super) struct AsyncLock(async_lock::Semaphore);
-
-impl Count for AsyncLock {
-    fn new() -> Self {
-        Self(async_lock::Semaphore::new(0))
-    }
-
-    fn post(&self) {
-        self.0.add_permits(1);
-    }
-
-    fn take(&self) {
-        self.0.acquire_blocking().forget();
-    }
-
-    async fn take_async(&self) {
-        self.0.acquire().await.forget();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.try_acquire().is_none()
-    }
-}

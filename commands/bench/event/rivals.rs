@@ -27,11 +27,11 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
             .awaits::<flags::Tokio>()
             .blocks_for_counts::<counts::Tokio>()
             .awaits_counts::<counts::Tokio>(),
-        Rival::new(Takes, "event-listener", "event-listener Event with a flag, async-lock Semaphore")
+        // No count: with async-lock's semaphore two permits that are added one right after the other call one waiter only, and
+        // the second waiter was seen to sleep on for ever.
+        Rival::new(Takes, "event-listener", "event-listener Event with a flag")
             .blocks::<flags::Listener>()
-            .awaits::<flags::Listener>()
-            .blocks_for_counts::<counts::AsyncLock>()
-            .awaits_counts::<counts::AsyncLock>(),
+            .awaits::<flags::Listener>(),
         Rival::new(Broken, "broken-forgets", "a Condvar alone: forgets signals").blocks::<flags::Forgets>(),
         Rival::new(Broken, "broken-startles", "takes any wake-up for a signal").blocks::<flags::Startles>(),
     ]
