@@ -78,7 +78,7 @@ fn json_and_csv_have_every_load_and_rival() {
         assert!(results.iter().all(|row| row["pair_ns"].as_f64().is_some_and(|time| time > 0.0)), "{case}");
     }
     let csv = check(&small(&[&arguments[..], &["--format", "csv"]].concat()), 0);
-    assert!(csv.starts_with("workload,threads,producers,payload,name,standing,pair_ns,"), "{csv}");
+    assert!(csv.starts_with("workload,threads,producers,payload,rate,name,standing,pair_ns,"), "{csv}");
     assert!(csv.lines().count() > 18 && csv.lines().count() <= 1 + 18 * 2, "{csv}");
 }
 
