@@ -40,7 +40,7 @@ pub(crate) const CHAPTERS: Chapters = &[
         ],
     ),
     (
-        "PROGRESS BY EXPERIMENT",
+        "HOW IT IS FROZEN",
         &[
             "With --freeze nothing is measured. For each structure a process of its own is started, and one of its threads, the victim, is brought by ptrace to a place inside a push or a pop and held there. Two other threads then do 100 pairs each, put 1,000 items each in, and take out until there is nothing left. When the victim is let go everything is taken out and added up: what was put in has to come out, or the exit code is 1. Then all of it again with a new structure and the next place. An operation is followed by single steps once and reached by breakpoints later.",
             "block\tStops at which the others did not finish until the victim went on: each of them slept without being woken, or used twenty times the processor time that it needs otherwise (30 ms at least). The first such stop of each row gets ten times as long. That they do finish afterwards is seen each time.",

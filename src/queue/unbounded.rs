@@ -44,9 +44,9 @@
 //! # What was tried besides
 //!
 //! Under pairs of operations with 50 to 150 ns of own work, on two processors, these made no difference: to fetch the line
-//! of a slot ahead of its use, to let a push that finds its slot empty store instead of add, to count the uses of a block
-//! in its states instead of resetting them, slots without holes by a division, blocks of 2 or 32 KiB. What is left is the
-//! transfer of `head`, of `tail` and of the slots that cross from one processor to the other.
+//! of a slot ahead of its use, to count the uses of a block in its states instead of resetting them, slots without holes
+//! by a division, blocks of 2 or 32 KiB. A push that stores its state instead of adding it would be cheaper, and loses
+//! items. What is left is the transfer of `head`, of `tail` and of the slots that cross from one processor to the other.
 //!
 //! # Order
 //!

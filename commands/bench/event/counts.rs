@@ -129,4 +129,3 @@ impl Count for Tokio {
         self.0.available_permits() == 0
     }
 }
-
