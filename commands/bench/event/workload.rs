@@ -443,12 +443,16 @@ mod tests {
     #[test]
     fn a_sample_lasts_as_long_as_it_should() {
         let std = cases::of_role(Role::Rival).into_iter().find(|rival| rival.name == "std").expect("it is in the list");
-        let begin = Instant::now();
         for does in [std.flag_of_threads, std.flag_of_tasks] {
             let (measure, _) = does.expect("it can do everything");
-            let sample = measure(&CASE, &setup(None), Pass::Speed).expect("it is right");
-            assert!(sample.units > 0 && sample.latency.is_none());
+            // On a busy host one side may not get to run in so short a time; one sample of many has to have something.
+            let some = (0..1000).any(|_| {
+                let begin = Instant::now();
+                let sample = measure(&CASE, &setup(None), Pass::Speed).expect("it is right");
+                assert!(sample.latency.is_none() && begin.elapsed() >= Duration::from_millis(2));
+                sample.units > 0
+            });
+            assert!(some);
         }
-        assert!(begin.elapsed() >= Duration::from_millis(4));
     }
 }
