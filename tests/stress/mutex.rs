@@ -88,6 +88,8 @@ impl Executor {
                 scope.spawn(|| self.work());
             }
         });
+        // Tasks that were woken when they were done; each leads back here, and would keep it.
+        self.ready.lock().unwrap().clear();
     }
 
     fn work(&self) {
