@@ -85,20 +85,21 @@ fn parts(what: &Benchmark) -> Option<(&Measuring, Make<'_>)> {
     let bag = |kind, rivals: fn() -> Vec<bag::Rival>, options| -> Make<'_> {
         Box::new(move |setup| bag::bench(kind, rivals(), options, setup))
     };
+    let lock = |kind, rivals: fn() -> Vec<lock::Rival>, loads| -> Make<'_> {
+        Box::new(move |setup| Ok(lock::bench(kind, &rivals(), loads, setup)))
+    };
     match what {
         Benchmark::Queue(options) => Some((&options.measuring, bag(queue::KIND, queue::rivals, options))),
         Benchmark::Stack(options) => Some((&options.measuring, bag(stack::KIND, stack::rivals, options))),
         Benchmark::Rwlock(options) => {
             let (threads, is_bare) = (&options.measuring.threads, options.bare);
             let loads = lock::Loads { threads, writes: &options.writes, held: &options.held, is_bare };
-            let make = move |setup: &Setup| Ok(lock::bench(rwlock::KIND, &rwlock::rivals(), loads, setup));
-            Some((&options.measuring, Box::new(make)))
+            Some((&options.measuring, lock(rwlock::KIND, rwlock::rivals, loads)))
         }
         Benchmark::Mutex(options) => {
             let (threads, is_bare) = (&options.measuring.threads, options.bare);
             let loads = lock::Loads { threads, writes: &[100], held: &options.held, is_bare };
-            let make = move |setup: &Setup| Ok(lock::bench(mutex::KIND, &mutex::rivals(), loads, setup));
-            Some((&options.measuring, Box::new(make)))
+            Some((&options.measuring, lock(mutex::KIND, mutex::rivals, loads)))
         }
         Benchmark::AsyncMutex(options) => {
             Some((&options.measuring, Box::new(move |setup: &Setup| Ok(async_mutex::bench(options, setup)))))

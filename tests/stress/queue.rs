@@ -152,27 +152,7 @@ fn every_item_arrives_through_a_bounded_queue() {
 #[test]
 fn a_queue_that_is_always_nearly_empty() {
     let queue = Queue::new();
-    let (threads, each) = (4, rounds(30_000));
-    let sums: Vec<(usize, usize)> = thread::scope(|scope| {
-        let work = |thread: usize| {
-            let queue = &queue;
-            move || {
-                let mut got = (0, 0);
-                for number in 0..each {
-                    queue.push(Box::new(thread * each + number));
-                    // Our own push has returned and every other thread pops at most what it pushed, so it cannot be empty.
-                    let item = *queue.pop().expect("at least as many pushes as pops");
-                    got = (got.0 + 1, got.1 + item);
-                }
-                got
-            }
-        };
-        let all: Vec<_> = (0..threads).map(|thread| scope.spawn(work(thread))).collect();
-        all.into_iter().map(|thread| thread.join().expect("a pop that finds something")).collect()
-    });
-    let count = threads * each;
-    assert_eq!(sums.iter().map(|sum| sum.0).sum::<usize>(), count);
-    assert_eq!(sums.iter().map(|sum| sum.1).sum::<usize>(), count * (count - 1) / 2);
+    crate::push_and_pop_by_turns(|item| queue.push(item), || queue.pop());
     assert!(queue.is_empty());
 }
 
