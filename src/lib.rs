@@ -20,6 +20,7 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
+//! - [`crash`] (feature `crash`): where a program died, and why: a handler for fatal signals that allocates nothing.
 
 #![warn(missing_docs)]
 
@@ -54,3 +55,6 @@ pub mod mutex;
 
 #[cfg(feature = "rwlock")]
 pub mod rwlock;
+
+#[cfg(feature = "crash")]
+pub mod crash;
