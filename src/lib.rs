@@ -12,6 +12,7 @@
 //!   parallel, reads whole file systems at metadata speed, and keeps a ranking in bounded memory.
 //! - [`mod@bench`] (feature `bench`): measures what several threads do to one structure, beside others, so that the figures
 //!   hold: interleaved rounds, workers that own the clock, a check that what came out is what went in.
+//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies.
 //! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
 //!   for, and small leaves.
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
@@ -31,6 +32,10 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
+
+#[cfg(feature = "crash")]
+pub mod crash;
+
 #[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
 

@@ -1,0 +1,4 @@
+//! What a program says when it dies.
+
+#[cfg(feature = "symbolize")]
+pub mod symbolize;

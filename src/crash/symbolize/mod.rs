@@ -1,0 +1,4 @@
+//! Names and lines for addresses, made without the program's heap.
+
+pub mod decompress;
+pub mod demangle;
