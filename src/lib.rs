@@ -20,6 +20,8 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
+//! - [`crash`] (feature `crash`): where a program died. Memory that may not be there, the modules that are mapped, and
+//!   the way from a frame to its caller, all of it in a signal handler.
 
 #![warn(missing_docs)]
 
@@ -54,3 +56,6 @@ pub mod mutex;
 
 #[cfg(feature = "rwlock")]
 pub mod rwlock;
+
+#[cfg(feature = "crash")]
+pub mod crash;

@@ -23,6 +23,8 @@ pub mod handle;
 pub mod heap;
 pub mod metadata;
 pub mod mounts;
+#[cfg(feature = "crash")]
+pub(crate) mod peek;
 #[cfg(feature = "bench")]
 pub mod processor;
 #[cfg(feature = "bench")]
