@@ -20,7 +20,7 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
-//! - [`crash`] (feature `crash`): where a program died, and why: a handler for fatal signals that allocates nothing.
+//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
 
 #![warn(missing_docs)]
 
@@ -32,6 +32,7 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
+
 #[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
 

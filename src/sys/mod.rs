@@ -21,8 +21,12 @@ pub(crate) mod futex;
 pub mod handle;
 #[cfg(feature = "bench")]
 pub mod heap;
+#[cfg(feature = "symbolize")]
+pub mod mapping;
 pub mod metadata;
 pub mod mounts;
+#[cfg(feature = "crash")]
+pub(crate) mod peek;
 #[cfg(feature = "bench")]
 pub mod processor;
 #[cfg(feature = "crash")]

@@ -24,7 +24,7 @@ pub use file::{
 };
 pub use memory::{PAGE, map, map_file, protect, read_own, read_process, unmap};
 pub use signal::{
-    Action, AltStack, Mask, action, alternate_stack, mask, queue_to_thread, restorer, send_to_process, send_to_thread,
+    Action, AltStack, Mask, action, alternate_stack, mask, pending, queue_to_thread, take_pending, restorer, send_to_process, send_to_thread,
     timer_create, timer_delete, timer_set,
 };
 pub use task::{

@@ -114,6 +114,24 @@ pub fn mask(how: i32, set: Mask) -> Mask {
     old
 }
 
+/// The signals that wait for the calling thread to let them through. Signal-safe.
+#[must_use]
+pub fn pending() -> Mask {
+    let mut set = Mask::default();
+    // SAFETY: a set of the length that is named.
+    let _ = unsafe { call(libc::SYS_rt_sigpending, [(&raw mut set) as usize, SET, 0, 0, 0, 0]) };
+    set
+}
+
+/// Takes a signal that is held back and waits, so that it never comes; does nothing when there is none. Signal-safe.
+pub fn take_pending(signal: i32) {
+    let set = Mask::of(signal);
+    let time = [0_i64; 2];
+    let arguments = [(&raw const set) as usize, 0, time.as_ptr() as usize, SET, 0, 0];
+    // SAFETY: a set of the length that is named, and a `timespec` of two integers.
+    let _ = unsafe { call(libc::SYS_rt_sigtimedwait, arguments) };
+}
+
 /// Says which alternate stack the calling thread has, and sets it if `new` is given. Signal-safe.
 ///
 /// # Errors

@@ -60,7 +60,8 @@ pub fn allow_tracer(tracer: u32) -> Outcome {
 #[must_use]
 pub fn dumpable() -> bool {
     // SAFETY: the request has no pointers.
-    unsafe { call(libc::SYS_prctl, [libc::PR_GET_DUMPABLE as usize, 0, 0, 0, 0, 0]) } == Ok(1)
+    let answer = unsafe { call(libc::SYS_prctl, [libc::PR_GET_DUMPABLE as usize, 0, 0, 0, 0, 0]) };
+    answer == Ok(1)
 }
 
 /// The soft and the hard limit of `resource`. Signal-safe.
