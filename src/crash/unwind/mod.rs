@@ -1,10 +1,46 @@
-//! From a frame to its caller.
+//! From a frame to its caller, and so on to the first.
+//!
+//! A compiler leaves tables that say for each instruction where the caller's registers are ([`Trust::Tables`]). They are
+//! nearly always there, and exact; so they come first. What follows serves when they are missing, or when the stack they
+//! are applied to is damaged: the place where a call leaves its return address, the chain of frame pointers, a search of
+//! the stack. Each frame says which it was found by.
+//!
+//! The way of one step:
+//!
+//! 1. the address that is executed leads to a module, and the module's search table to an entry (`find`, `section`);
+//! 2. the entry's program is run up to that address, which gives a row (`row`), of which the usual ones are kept (`cache`);
+//! 3. the row is applied to the registers (`apply`, `expression`);
+//! 4. what comes out has to lead into code; otherwise the caller is guessed (`guess`, `code`).
+//!
+//! The address is that of the next instruction where a thread was stopped, and that of the call where it has called something: a
+//! call may be the last instruction of its function, and what comes after it belongs to another.
+//!
+//! A walk uses constant memory, allocates nothing and ends on any stack: see `walk` for what stops it. It is the same
+//! for a thread of ours, of another process, and of one that is no more; only the [`Memory`] differs.
+//!
+//! Not done: 32-bit code, tables of other forms than DWARF's (Go keeps its own besides), and undoing what a function without a
+//! table did to registers that it saved.
+
+mod apply;
+mod cache;
+mod code;
+mod expression;
+mod find;
+mod guess;
+mod machine;
+mod row;
+mod section;
+mod trampoline;
+mod walk;
 
 use super::maps::Span;
 use super::memory::Memory;
 use super::modules::{Module, Modules};
-use super::registers::{self, Registers};
+use super::registers::Registers;
+use super::window::{TABLE, Window};
+use cache::Cache;
 use core::ops::ControlFlow;
+use row::Rows;
 
 /// How a frame was found: how far it can be believed. The best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +112,8 @@ pub enum End {
     Unreadable(u64),
     /// The return address is no code, and nothing else looked like one.
     NotCode(u64),
+    /// There is no table for this code, or it asks for a register that is lost; and nothing looked like a return address.
+    Lost,
 }
 
 /// Tables that are in the file of a module and not in memory.
@@ -101,14 +139,28 @@ impl Tables for () {
 /// What a walk writes to: some kilobytes that are better not taken from the stack of a signal handler.
 #[derive(Debug)]
 pub struct Scratch {
-    unused: u8,
+    cache: Cache,
+    rows: Rows,
+    table: Window<TABLE>,
+    stack: Window<{ guess::STACK }>,
+    records: u32,
+    searches: u32,
 }
 
 impl Scratch {
-    /// Signal-safe.
+    /// Signal-safe. Nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { unused: 0 }
+        let (cache, rows) = (Cache::new(), Rows::new());
+        Self { cache, rows, table: Window::new(), stack: Window::new(), records: 0, searches: 0 }
+    }
+
+    /// Forgets what an earlier walk has left: the modules may be others, and the stack has changed.
+    fn clear(&mut self) {
+        self.cache.clear();
+        self.table.clear();
+        self.stack.clear();
+        (self.records, self.searches) = (walk::MOST_RECORDS, walk::MOST_SEARCHES);
     }
 }
 
@@ -119,26 +171,25 @@ impl Default for Scratch {
 }
 
 /// A walk along a stack, to be configured and then [run](Self::run).
-pub struct Walker<'a, M, T = ()> {
-    memory: &'a M,
+pub struct Walker<'a> {
+    memory: &'a dyn Memory,
     modules: &'a Modules<'a>,
     scratch: &'a mut Scratch,
-    tables: T,
+    tables: &'a dyn Tables,
     most: usize,
 }
 
-impl<'a, M: Memory> Walker<'a, M> {
+impl<'a> Walker<'a> {
     /// Signal-safe. Walks in `memory`, through `modules`, up to a million frames.
-    pub fn new(memory: &'a M, modules: &'a Modules<'a>, scratch: &'a mut Scratch) -> Self {
-        Self { memory, modules, scratch, tables: (), most: 1_000_000 }
+    pub fn new(memory: &'a dyn Memory, modules: &'a Modules<'a>, scratch: &'a mut Scratch) -> Self {
+        Self { memory, modules, scratch, tables: &(), most: 1_000_000 }
     }
-}
 
-impl<'a, M: Memory, T: Tables> Walker<'a, M, T> {
     /// Signal-safe. Has also the tables of files.
-    pub fn tables<U: Tables>(self, tables: U) -> Walker<'a, M, U> {
-        let Self { memory, modules, scratch, most, .. } = self;
-        Walker { memory, modules, scratch, tables, most }
+    #[must_use]
+    pub fn tables(mut self, tables: &'a dyn Tables) -> Self {
+        self.tables = tables;
+        self
     }
 
     /// Signal-safe. Ends after `most` frames.
@@ -150,29 +201,19 @@ impl<'a, M: Memory, T: Tables> Walker<'a, M, T> {
 
     /// Signal-safe. Visits the frames from `start` outwards. `kind` is [`Kind::Stopped`] for a thread that a signal or a
     /// tracer has stopped, [`Kind::Call`] for [`Registers::here`].
-    pub fn run(self, start: &Registers, kind: Kind, visit: &mut dyn FnMut(&Frame) -> ControlFlow<()>) -> End {
-        let _ = (&self.tables, &self.modules, &self.scratch.unused);
-        let mut registers = *start;
-        let (mut trust, mut kind) = (Trust::Given, kind);
-        for _ in 0..self.most {
-            let frame = Frame { pc: registers.pc(), sp: registers.sp(), cfa: None, trust, kind };
-            if visit(&frame).is_break() {
-                return End::Stopped;
-            }
-            let Some(fp) = registers.get(registers::FRAME).filter(|fp| *fp >= frame.sp) else { return End::NoProgress };
-            let Ok(pc) = self.memory.word(fp.wrapping_add(8)) else { return End::Unreadable(fp) };
-            registers.set(registers::FRAME, self.memory.word(fp).ok());
-            registers.set(registers::SP, Some(fp.wrapping_add(16)));
-            registers.set(registers::PC, Some(pc));
-            (trust, kind) = (Trust::FramePointer, Kind::Call);
-        }
-        End::TooMany
+    ///
+    /// A frame costs some tens of nanoseconds when its like was there before, as in a recursion, and otherwise what it
+    /// takes to find and read its table.
+    pub fn run(mut self, start: &Registers, kind: Kind, visit: &mut dyn FnMut(&Frame) -> ControlFlow<()>) -> End {
+        self.scratch.clear();
+        self.steps(start, kind, visit)
     }
 }
 
-/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone.
+/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone. Takes some ten
+/// kilobytes of stack; [`Walker`] does without.
 pub fn walk(
-    memory: &impl Memory,
+    memory: &dyn Memory,
     modules: &Modules<'_>,
     start: &Registers,
     visit: &mut dyn FnMut(&Frame) -> ControlFlow<()>,
