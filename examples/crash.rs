@@ -68,7 +68,9 @@ fn call_null() {
 
 #[inline(never)]
 fn deep(left: usize) -> usize {
-    if left == 0 { write_to(0) };
+    if left == 0 {
+        write_to(0)
+    };
     black_box(deep(black_box(left.wrapping_sub(1))))
 }
 

@@ -42,8 +42,7 @@ impl Kept {
         // Pairs with the fence in `write`: had we seen a word of a later write, then the count would differ.
         fence(Acquire);
         let is_whole = before % 2 == 0 && self.count.load(Relaxed) == before;
-        let action =
-            Action { handler: handler as usize, flags, restorer: restorer as usize, mask: Mask(mask) };
+        let action = Action { handler: handler as usize, flags, restorer: restorer as usize, mask: Mask(mask) };
         is_whole.then_some(action)
     }
 
@@ -202,7 +201,12 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 0..20_000 {
-                    kept.write(&Action { handler: round, flags: round as u64, restorer: round, mask: Mask(round as u64) });
+                    kept.write(&Action {
+                        handler: round,
+                        flags: round as u64,
+                        restorer: round,
+                        mask: Mask(round as u64),
+                    });
                 }
             });
             for _ in 0..20_000 {

@@ -225,7 +225,9 @@ impl Surroundings {
         let after = self.below.map(|part| self.address - part.span.end).filter(|far| *far < CLOSE);
         let before = self.above.map(|part| part.span.start - self.address).filter(|far| *far < CLOSE);
         match (after, before) {
-            (Some(far), _) => to.text("nothing is mapped there; ").decimal(far).text(" bytes behind the end of a mapping"),
+            (Some(far), _) => {
+                to.text("nothing is mapped there; ").decimal(far).text(" bytes behind the end of a mapping")
+            }
             (None, Some(far)) => {
                 to.text("nothing is mapped there; ").decimal(far).text(" bytes before the start of a mapping")
             }

@@ -168,7 +168,9 @@ extern "C" fn begin(signal: i32, information: *mut libc::siginfo_t, context: *mu
     // SAFETY: as above.
     let information = unsafe { &*information };
     let (pc, sp) = place(context);
-    if information.si_code > 0 && let Some(landing) = memory::contained(pc) {
+    if information.si_code > 0
+        && let Some(landing) = memory::contained(pc)
+    {
         go_on_at(context, landing);
         return 0;
     }

@@ -14,12 +14,13 @@
 #![allow(unsafe_code)]
 
 use super::altstack;
+use super::chain;
 use super::handler;
+use super::linked::Auxiliary;
 use super::options::{Builder, Destination, LONGEST_PATH};
 use super::record::Excerpt;
 use super::signal;
 use super::sink::{self, Sink};
-use super::chain;
 use crate::sys::raw::{self, Action, AltStack, Errno, Identity, Mask, PAGE};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -97,6 +98,8 @@ pub(crate) struct Setup {
     /// The program's file, open; -1 without.
     pub(crate) executable: i32,
     executable_identity: Identity,
+    /// Where the program and the dynamic linker are, for when `/proc` is not there.
+    pub(crate) auxiliary: Auxiliary,
     /// Whether a filter of system calls was there.
     pub(crate) seccomp: u32,
     /// Where the stacks are: addresses of their lowest bytes; zero before the first installation.
@@ -115,6 +118,7 @@ impl Setup {
         program: Excerpt::EMPTY,
         executable: -1,
         executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
+        auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
         seccomp: 0,
         work: 0,
         nested: 0,
@@ -241,6 +245,7 @@ fn prepare(setup: &mut Setup, options: &Builder) -> Result<(), InstallError> {
     let mut path = [0; LONGEST_PATH];
     setup.program = raw::read_link(c"/proc/self/exe", &mut path).map_or(Excerpt::EMPTY, Excerpt::new);
     keep_executable(setup);
+    setup.auxiliary = auxiliary();
     setup.seccomp = raw::seccomp_mode();
     give_alternate(setup).map_err(|error| InstallError::Memory(error.0))
 }
@@ -262,6 +267,15 @@ fn keep_executable(setup: &mut Setup) {
     setup.executable = sink::keep(opened).unwrap_or(-1);
     raw::close(opened);
     setup.executable_identity = raw::identity(setup.executable).unwrap_or_default();
+}
+
+/// What the kernel told the program about itself.
+fn auxiliary() -> Auxiliary {
+    let [program_headers, linker, kernel] = [libc::AT_PHDR, libc::AT_BASE, libc::AT_SYSINFO_EHDR].map(|entry| {
+        // SAFETY: the C library looks a number up in a table of its own.
+        unsafe { libc::getauxval(entry) }
+    });
+    Auxiliary { program_headers, linker, kernel }
 }
 
 /// One mapping with all stacks, and a page between each two that nobody can touch.

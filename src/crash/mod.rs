@@ -11,7 +11,7 @@
 //! The parts, from the bottom:
 //!
 //! - [`memory`]: reads that may fail, of our own memory and of others'.
-//! - [`maps`] and [`modules`]: what is mapped where, from `/proc/PID/maps` or without it.
+//! - [`maps`] and [`modules`]: what is mapped where, from `/proc/PID/maps`; [`linked`], the same without it.
 //! - [`registers`]: the registers of a frame.
 //! - [`unwind`]: from a frame to its caller, by tables, frame pointers, repair and search.
 //! - `symbolize` (feature `symbolize`): names and lines, without the program's heap.
@@ -30,8 +30,8 @@ mod altstack;
 mod chain;
 pub mod fault;
 mod handler;
-mod install;
 mod headers;
+mod install;
 pub mod linked;
 pub mod maps;
 pub mod memory;

@@ -382,7 +382,9 @@ mod tests {
     #[test]
     fn options_are_read_from_text() {
         let options = Builder::new()
-            .parse(b"signals=segv+BUS,text=none,json=fd:7,file=a\\,b.%p,limit=5,threads=one,,color=never,panic=no,bytes=9")
+            .parse(
+                b"signals=segv+BUS,text=none,json=fd:7,file=a\\,b.%p,limit=5,threads=one,,color=never,panic=no,bytes=9",
+            )
             .unwrap();
         assert_eq!(options.signals, Mask::of(libc::SIGSEGV).with(Mask::of(libc::SIGBUS)));
         assert_eq!((options.text, options.json), (Destination::None, Destination::Descriptor(7)));

@@ -112,9 +112,8 @@ impl Trace {
         self.compare(frame);
         self.remember(frame);
         self.add(Line::Frame(self.frames as u32 - 1, *frame));
-        self.round = (1..=LONGEST_ROUND)
-            .find(|round| self.equal[*round] as usize >= (ROUNDS_SHOWN - 1) * round)
-            .unwrap_or(0);
+        self.round =
+            (1..=LONGEST_ROUND).find(|round| self.equal[*round] as usize >= (ROUNDS_SHOWN - 1) * round).unwrap_or(0);
     }
 
     /// There are no more. Signal-safe.

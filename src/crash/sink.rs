@@ -154,8 +154,11 @@ impl Sink {
             if self.way == Way::Asked && !self.wait(deadline) {
                 break;
             }
-            let written =
-                if self.way == Way::Socket { raw::send(self.descriptor, piece) } else { raw::write(self.descriptor, piece) };
+            let written = if self.way == Way::Socket {
+                raw::send(self.descriptor, piece)
+            } else {
+                raw::write(self.descriptor, piece)
+            };
             match written {
                 Ok(length) => bytes = &bytes[length.min(bytes.len())..],
                 Err(Errno(libc::EINTR)) => {}

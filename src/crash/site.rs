@@ -237,14 +237,20 @@ impl Site {
         self.around = Surroundings::new(self.record.address.unwrap_or(0), self.record.registers.sp());
         let memory = memory();
         let Ok(descriptor) = raw::open(libc::AT_FDCWD, c"/proc/self/maps", libc::O_RDONLY | libc::O_CLOEXEC, 0) else {
+            let Some(setup) = self.setup else { return };
+            self.modules.add_linked(&memory, &setup.auxiliary, setup.program.as_bytes());
             return;
         };
         let mut buffer = [0; 4096];
         let (modules, around) = (&mut self.modules, &mut self.around);
-        let _ = maps::each(&mut buffer, |into| raw::read(descriptor, into), |mapping| {
-            modules.add(&memory, mapping);
-            around.note(mapping);
-        });
+        let _ = maps::each(
+            &mut buffer,
+            |into| raw::read(descriptor, into),
+            |mapping| {
+                modules.add(&memory, mapping);
+                around.note(mapping);
+            },
+        );
         raw::close(descriptor);
     }
 

@@ -119,17 +119,7 @@ unsafe extern "C" fn call(run: usize, argument: usize, landing: *mut usize) -> u
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 extern "C" fn landing() {
-    naked_asm!(
-        "mov eax, 1",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
+    naked_asm!("mov eax, 1", "add rsp, 8", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret",)
 }
 
 /// Calls `run(argument)` and returns zero. Leaves its stack pointer in `landing` first, for [`landing`].

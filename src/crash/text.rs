@@ -154,6 +154,7 @@ pub(crate) fn end(trace: &Trace, to: &mut Writer) {
         Some(End::TooMany) => to.text("    (no more: ").decimal(trace.frames() as u64).text(" frames are the limit"),
         Some(End::NoProgress) => to.text("    (no more: the next frame would lie inside this one"),
         Some(End::Unreadable(address)) => to.text("    (no more: the stack cannot be read at ").address(address),
+        Some(End::Lost) => to.text("    (no more: nothing says where this frame was called from"),
         Some(End::NotCode(address)) => to.text("    (no more: the return address is no code: ").address(address),
     };
     to.text(")\n");

@@ -261,28 +261,84 @@ mod tests {
 
     #[test]
     fn numbers() {
-        check(false, |to| { to.decimal(0).text(" ").decimal(u64::MAX); }, "0 18446744073709551615");
-        check(false, |to| { to.signed(-7).text(" ").signed(i64::MIN); }, "-7 -9223372036854775808");
-        check(false, |to| { to.hex(0).text(" ").hex(0xabc).text(" ").address(0x1139); }, "0x0 0xabc 0x0000000000001139");
-        check(false, |to| { to.bytes_hex(&[0, 0x3f, 0xff]); }, "003fff");
+        check(
+            false,
+            |to| {
+                to.decimal(0).text(" ").decimal(u64::MAX);
+            },
+            "0 18446744073709551615",
+        );
+        check(
+            false,
+            |to| {
+                to.signed(-7).text(" ").signed(i64::MIN);
+            },
+            "-7 -9223372036854775808",
+        );
+        check(
+            false,
+            |to| {
+                to.hex(0).text(" ").hex(0xabc).text(" ").address(0x1139);
+            },
+            "0x0 0xabc 0x0000000000001139",
+        );
+        check(
+            false,
+            |to| {
+                to.bytes_hex(&[0, 0x3f, 0xff]);
+            },
+            "003fff",
+        );
     }
 
     #[test]
     fn times() {
-        check(false, |to| { to.time(0); }, "1970-01-01T00:00:00Z");
-        check(false, |to| { to.time(951_782_400); }, "2000-02-29T00:00:00Z");
-        check(false, |to| { to.time(1_795_286_412); }, "2026-11-21T18:40:12Z");
-        check(false, |to| { to.time(4_107_542_400); }, "2100-03-01T00:00:00Z");
+        check(
+            false,
+            |to| {
+                to.time(0);
+            },
+            "1970-01-01T00:00:00Z",
+        );
+        check(
+            false,
+            |to| {
+                to.time(951_782_400);
+            },
+            "2000-02-29T00:00:00Z",
+        );
+        check(
+            false,
+            |to| {
+                to.time(1_795_286_412);
+            },
+            "2026-11-21T18:40:12Z",
+        );
+        check(
+            false,
+            |to| {
+                to.time(4_107_542_400);
+            },
+            "2100-03-01T00:00:00Z",
+        );
     }
 
     #[test]
     fn what_others_wrote_is_harmless() {
-        check(false, |to| { to.foreign(b"a\x1b[2J\n\xc3\xa4\x7f\x02"); }, "a\\x1b[2J\\x0aä\\x7f\\x02");
+        check(
+            false,
+            |to| {
+                to.foreign(b"a\x1b[2J\n\xc3\xa4\x7f\x02");
+            },
+            "a\\x1b[2J\\x0aä\\x7f\\x02",
+        );
     }
 
     #[test]
     fn colour_is_for_those_who_want_it() {
-        let write = |to: &mut Writer| { to.tone(Tone::Alarm).text("a").tone(Tone::Plain).text("b"); };
+        let write = |to: &mut Writer| {
+            to.tone(Tone::Alarm).text("a").tone(Tone::Plain).text("b");
+        };
         check(true, write, "\x1b[1;31ma\x1b[0mb");
         check(false, write, "ab");
     }
@@ -290,7 +346,13 @@ mod tests {
     #[test]
     fn long_texts_are_whole_and_limits_hold() {
         let long = "x".repeat(10_000);
-        check(false, |to| { to.text(&long).tone(Tone::Name).text(&long); }, &long.repeat(2));
+        check(
+            false,
+            |to| {
+                to.text(&long).tone(Tone::Name).text(&long);
+            },
+            &long.repeat(2),
+        );
         check(
             true,
             |to| {

@@ -172,8 +172,7 @@ pub fn send_to_process(process: u32, signal: i32) -> Outcome {
 /// # Errors
 /// `EPERM` when the thread is not ours; `EAGAIN` when too many signals are pending.
 pub fn queue_to_thread(process: u32, thread: u32, signal: i32, information: &libc::siginfo_t) -> Outcome {
-    let arguments =
-        [process as usize, thread as usize, signal as usize, ptr::from_ref(information) as usize, 0, 0];
+    let arguments = [process as usize, thread as usize, signal as usize, ptr::from_ref(information) as usize, 0, 0];
     // SAFETY: the kernel reads one `siginfo_t`.
     unsafe { call(libc::SYS_rt_tgsigqueueinfo, arguments) }
 }
@@ -195,8 +194,7 @@ pub fn timer_create(thread: u32, signal: i32) -> Result<i32, Errno> {
     const _: () = assert!(size_of::<Event>() == 64);
     let event = Event { value: 0, signal, notify: libc::SIGEV_THREAD_ID, thread: thread as i32, rest: [0; 11] };
     let mut timer = 0_i32;
-    let arguments =
-        [libc::CLOCK_MONOTONIC as usize, (&raw const event) as usize, (&raw mut timer) as usize, 0, 0, 0];
+    let arguments = [libc::CLOCK_MONOTONIC as usize, (&raw const event) as usize, (&raw mut timer) as usize, 0, 0, 0];
     // SAFETY: the kernel reads a `sigevent` of 64 bytes and writes one integer.
     unsafe { call(libc::SYS_timer_create, arguments) }?;
     Ok(timer)

@@ -112,14 +112,8 @@ pub fn yield_now() {
 /// private to the process: the kernel wakes it when a child that shares our memory is gone. Signal-safe.
 pub fn futex_wait(word: &AtomicU32, expected: u32, limit_ns: u64) {
     let time = [limit_ns / 1_000_000_000, limit_ns % 1_000_000_000];
-    let arguments = [
-        word.as_ptr() as usize,
-        libc::FUTEX_WAIT as usize,
-        expected as usize,
-        time.as_ptr() as usize,
-        0,
-        0,
-    ];
+    let arguments =
+        [word.as_ptr() as usize, libc::FUTEX_WAIT as usize, expected as usize, time.as_ptr() as usize, 0, 0];
     // SAFETY: a word that is borrowed, and a `timespec` of two integers.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
@@ -192,25 +186,31 @@ pub unsafe fn clone_sharing_memory(
 /// As for [`clone_sharing_memory`].
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32, run: usize, argument: usize) -> isize {
+unsafe extern "C" fn clone_and_run(
+    flags: usize,
+    stack: *mut u8,
+    alive: *mut u32,
+    run: usize,
+    argument: usize,
+) -> isize {
     core::arch::naked_asm!(
         // clone(flags rdi, stack rsi, parent_tid rdx, child_tid r10, tls r8); what the child needs lies in registers
         // that the call keeps.
-        "mov r9, rcx",   // run
-        "mov r10, rdx",  // child_tid
-        "mov rdx, r8",   // argument, in a register that the call keeps: CLONE_PARENT_SETTID is not asked for
+        "mov r9, rcx",  // run
+        "mov r10, rdx", // child_tid
+        "mov rdx, r8",  // argument, in a register that the call keeps: CLONE_PARENT_SETTID is not asked for
         "xor r8d, r8d",
-        "mov eax, 56",   // SYS_clone
+        "mov eax, 56", // SYS_clone
         "syscall",
         "test rax, rax",
         "jz 2f",
         "ret",
         "2:",
-        "xor ebp, ebp",  // the last frame
+        "xor ebp, ebp", // the last frame
         "mov rdi, rdx",
         "call r9",
         "xor edi, edi",
-        "mov eax, 231",  // exit_group
+        "mov eax, 231", // exit_group
         "syscall",
         "ud2",
     );
@@ -222,7 +222,13 @@ unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32
 /// As for [`clone_sharing_memory`].
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32, run: usize, argument: usize) -> isize {
+unsafe extern "C" fn clone_and_run(
+    flags: usize,
+    stack: *mut u8,
+    alive: *mut u32,
+    run: usize,
+    argument: usize,
+) -> isize {
     core::arch::naked_asm!(
         // clone(flags x0, stack x1, parent_tid x2, tls x3, child_tid x4)
         "mov x9, x3",
@@ -262,7 +268,8 @@ mod tests {
         let (alive, word) = (AtomicU32::new(1), AtomicU32::new(21));
         // SAFETY: the stack is used by nobody else; the child touches one word, atomically, and is waited for.
         let child =
-            unsafe { clone_sharing_memory(stack.wrapping_add(1 << 16), &alive, double, word.as_ptr() as usize) }.unwrap();
+            unsafe { clone_sharing_memory(stack.wrapping_add(1 << 16), &alive, double, word.as_ptr() as usize) }
+                .unwrap();
         loop {
             match alive.load(SeqCst) {
                 0 => break,
