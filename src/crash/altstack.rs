@@ -36,8 +36,9 @@ pub(crate) fn length() -> usize {
     (largest_frame() + OURS).next_multiple_of(PAGE)
 }
 
-/// Whether the calling thread has an alternate stack that is long enough.
-pub(crate) fn is_enough(stack: &AltStack) -> bool {
+/// Signal-safe. Whether this is an alternate stack that is long enough for a report.
+#[must_use]
+pub fn is_enough(stack: &AltStack) -> bool {
     stack.flags & libc::SS_DISABLE == 0 && stack.size >= largest_frame() + 2048
 }
 
