@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod crash;
 mod exit;
 mod fragtop;
 mod interrupt;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Fragtop(arguments) => fragtop::run(*arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Crash(arguments) => crash::run(arguments),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { directory } => manual::pages(&directory),
     };
