@@ -20,8 +20,8 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
-//! - [`crash`] (feature `crash`): where a program died. Memory that may not be there, the modules that are mapped, and
-//!   the way from a frame to its caller, all of it in a signal handler.
+//! - [`crash`] (feature `crash`): where a program died, and why: a handler for fatal signals that allocates nothing, and
+//!   what it stands on, for any process: memory that may not be there, what is mapped, the way from a frame to its caller.
 
 #![warn(missing_docs)]
 

@@ -23,10 +23,10 @@ pub mod handle;
 pub mod heap;
 pub mod metadata;
 pub mod mounts;
-#[cfg(feature = "crash")]
-pub(crate) mod peek;
 #[cfg(feature = "bench")]
 pub mod processor;
+#[cfg(feature = "crash")]
+pub mod raw;
 #[cfg(feature = "bench")]
 pub mod trace;
 pub mod usage;
