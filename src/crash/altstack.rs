@@ -36,7 +36,7 @@ pub(crate) fn length() -> usize {
     (largest_frame() + OURS).next_multiple_of(PAGE)
 }
 
-/// Whether an alternate stack is one, and long enough for our handler, which soon moves on to a longer one.
+/// Signal-safe. Whether this is an alternate stack that is long enough for a report.
 #[must_use]
 pub fn is_enough(stack: &AltStack) -> bool {
     stack.flags & libc::SS_DISABLE == 0 && stack.size >= largest_frame() + 2048

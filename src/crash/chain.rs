@@ -90,14 +90,6 @@ pub fn exchange_next(signal: i32, action: &Action) -> Option<Action> {
     Some(before)
 }
 
-/// Whether our handler is what the kernel calls for `signal`. It is not while an earlier handler has the signal after its
-/// report. Signal-safe.
-#[must_use]
-pub fn is_handling(signal: i32) -> bool {
-    // SAFETY: nothing is set.
-    unsafe { raw::action(signal, None) }.is_ok_and(|now| now.handler == our_action().handler)
-}
-
 /// Puts back what was before ours, for those of `signals` that are still ours. Signal-safe.
 pub(crate) fn restore(signals: Mask) {
     let ours = our_action().handler;

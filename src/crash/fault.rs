@@ -200,27 +200,28 @@ impl Surroundings {
         self.at
     }
 
-    /// Signal-safe. In words, what the address is, by what is around it. Nothing when that says nothing.
-    pub(crate) fn explain(&self, access: Access, to: &mut Writer) -> bool {
-        match self.at {
-            Some(part) if part.is_guard() => to.text("memory that nobody may touch: a guard, or reserved"),
-            Some(part) if access == Access::Execute && !part.is_executable => {
-                to.text("execution of data: ").text(kind(&part))
-            }
-            Some(part) if access == Access::Write && !part.is_writable => {
-                to.text("write to read-only memory: ").text(kind(&part))
-            }
-            Some(part) if access == Access::Read && !part.is_readable => {
-                to.text("read of memory that may not be read: ").text(kind(&part))
-            }
-            Some(_) => return false,
-            None => return self.explain_hole(to),
+    /// Writes a line about what the address is, by what is around it, if that says something. Signal-safe.
+    pub(crate) fn explain(&self, signal: i32, access: Access, to: &mut Writer) {
+        let Some(part) = self.at else {
+            to.text("cause    ");
+            self.explain_hole(to);
+            to.text("\n");
+            return;
         };
-        true
+        let what = match access {
+            _ if signal == libc::SIGBUS && part.is_file => "beyond the end of the file that is mapped there",
+            _ if signal == libc::SIGBUS => return,
+            _ if part.is_guard() => "memory that nobody may touch: a guard, or reserved",
+            Access::Execute if !part.is_executable => "execution of what is no code: ",
+            Access::Write if !part.is_writable => "write to what can only be read: ",
+            Access::Read if !part.is_readable => "read of what may not be read: ",
+            _ => return,
+        };
+        to.text("cause    ").text(what).text(if what.ends_with(' ') { kind(&part) } else { "" }).text("\n");
     }
 
     /// Says how far the neighbours are, when one is close: a pointer that ran off its end.
-    fn explain_hole(&self, to: &mut Writer) -> bool {
+    fn explain_hole(&self, to: &mut Writer) {
         const CLOSE: u64 = 1 << 20;
         let after = self.below.map(|part| self.address - part.span.end).filter(|far| *far < CLOSE);
         let before = self.above.map(|part| part.span.start - self.address).filter(|far| *far < CLOSE);
@@ -233,7 +234,6 @@ impl Surroundings {
             }
             (None, None) => to.text("nothing is mapped there: a wild pointer, or memory that was given back"),
         };
-        true
     }
 }
 

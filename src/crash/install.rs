@@ -15,6 +15,7 @@
 
 use super::altstack;
 use super::chain;
+use super::files::Folder;
 use super::handler;
 use super::linked::Auxiliary;
 use super::options::{Builder, Destination, LONGEST_PATH};
@@ -36,6 +37,8 @@ pub enum InstallError {
     Memory(i32),
     /// A descriptor that the report was to go to cannot be duplicated; its number and the kernel's error number.
     Descriptor(i32, i32),
+    /// A folder that report files were to go to cannot be opened; the kernel's error number.
+    Folder(i32),
     /// The kernel refused a handler; the signal and the error number.
     Signal(i32, i32),
 }
@@ -48,6 +51,7 @@ impl fmt::Display for InstallError {
             Self::Descriptor(descriptor, error) => {
                 write!(to, "descriptor {descriptor} cannot be kept for crash reports (error {error})")
             }
+            Self::Folder(error) => write!(to, "the folder for crash reports cannot be opened (error {error})"),
             Self::Signal(signal, error) => {
                 write!(to, "no handler can be set for {} (error {error})", signal::name(*signal))
             }
@@ -94,12 +98,16 @@ pub(crate) struct Setup {
     pub(crate) text: Sink,
     pub(crate) file: Sink,
     pub(crate) json: Sink,
+    /// Folders of `text`, `file` and `json`, where they are templates.
+    pub(crate) folders: [Folder; 3],
     pub(crate) program: Excerpt<LONGEST_PATH>,
     /// The program's file, open; -1 without.
     pub(crate) executable: i32,
     executable_identity: Identity,
     /// Where the program and the dynamic linker are, for when `/proc` is not there.
     pub(crate) auxiliary: Auxiliary,
+    /// Where the C library leaves the words of a failed assertion; zero where it does not.
+    pub(crate) abort_message: u64,
     /// Whether a filter of system calls was there.
     pub(crate) seccomp: u32,
     /// Where the stacks are: addresses of their lowest bytes; zero before the first installation.
@@ -115,10 +123,12 @@ impl Setup {
         text: Sink::NONE,
         file: Sink::NONE,
         json: Sink::NONE,
+        folders: [Folder::NONE; 3],
         program: Excerpt::EMPTY,
         executable: -1,
         executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
         auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
+        abort_message: 0,
         seccomp: 0,
         work: 0,
         nested: 0,
@@ -138,7 +148,7 @@ impl Setup {
 
     /// Signal-safe. Whether an address lies on the stack of the child.
     pub(crate) fn is_on_child(&self, address: usize) -> bool {
-        self.child != 0 && address.wrapping_sub(self.child) <= CHILD
+        self.child != 0 && address.wrapping_sub(self.child - PAGE) <= CHILD + PAGE
     }
 
     /// Signal-safe. The upper end of the child's stack.
@@ -180,6 +190,12 @@ pub fn install() -> Result<(), InstallError> {
 #[must_use]
 pub fn is_installed() -> bool {
     STATE.load(Acquire) == INSTALLED
+}
+
+/// Signal-safe. Whether `signal` is one of those that are reported.
+#[must_use]
+pub fn is_handling(signal: i32) -> bool {
+    setup().is_some_and(|setup| setup.options.signals.has(signal))
 }
 
 impl Builder {
@@ -229,6 +245,7 @@ pub fn uninstall() {
     for sink in [&mut setup.text, &mut setup.file, &mut setup.json] {
         sink.close();
     }
+    setup.folders.iter_mut().for_each(Folder::close);
     // Pairs with the acquire of the next installation.
     STATE.store(ABSENT, Release);
 }
@@ -242,10 +259,16 @@ fn prepare(setup: &mut Setup, options: &Builder) -> Result<(), InstallError> {
     setup.text = keep(options.text)?;
     setup.file = keep(options.file)?;
     setup.json = keep(options.json)?;
+    for (folder, destination) in setup.folders.iter_mut().zip([options.text, options.file, options.json]) {
+        if let Destination::File(template) = destination {
+            *folder = Folder::open(&template).map_err(|error| InstallError::Folder(error.0))?;
+        }
+    }
     let mut path = [0; LONGEST_PATH];
     setup.program = raw::read_link(c"/proc/self/exe", &mut path).map_or(Excerpt::EMPTY, Excerpt::new);
     keep_executable(setup);
     setup.auxiliary = auxiliary();
+    setup.abort_message = abort_message();
     setup.seccomp = raw::seccomp_mode();
     give_alternate(setup).map_err(|error| InstallError::Memory(error.0))
 }
@@ -276,6 +299,12 @@ fn auxiliary() -> Auxiliary {
         unsafe { libc::getauxval(entry) }
     });
     Auxiliary { program_headers, linker, kernel }
+}
+
+/// Where glibc has its `__abort_msg`, which is private to it; zero elsewhere, and in static programs.
+fn abort_message() -> u64 {
+    // SAFETY: the name is a C string, and looking it up changes nothing.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__abort_msg".as_ptr()) as u64 }
 }
 
 /// One mapping with all stacks, and a page between each two that nobody can touch.

@@ -11,17 +11,18 @@
 //!    handler of the signal, which asks [`contained`] and goes on at the landing instead. No system call, and the fastest;
 //!    but it takes a handler that is in force. (The idea is HotSpot's `SafeFetch`.)
 //! 2. `process_vm_readv` on ourselves, which needs nobody's permission, but which a filter of system calls may refuse.
-//! 3. A question to the kernel whether a word can be read ([`peek::is_readable`]), then a plain load. Between the two
-//!    another thread may unmap the page; that is the last resort.
+//! 3. A question to the kernel whether a word can be read, then a plain load. The question is a call that no program
+//!    can do without: a signal mask is read from the address, with a request that the kernel refuses once it has read it. Between the
+//!    two another thread may unmap the page; that is the last resort.
 //!
 //! # Safety
 //!
-//! Plain loads are made only by the functions below that consist of them, after what is said above each.
+//! Plain loads are made only by the functions below that consist of them, after what is said above each. The one call to
+//! the kernel writes nothing.
 #![allow(unsafe_code)]
 
-use crate::sys::peek;
+use crate::sys::raw::{self, Errno};
 use core::arch::naked_asm;
-use core::cell::Cell;
 
 /// Some of what was asked for cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +68,8 @@ enum Way {
 /// The memory of this process.
 #[derive(Debug)]
 pub struct OwnMemory {
-    process: i32,
-    way: Cell<Way>,
+    process: u32,
+    way: Way,
 }
 
 impl OwnMemory {
@@ -77,8 +78,9 @@ impl OwnMemory {
     /// A process that has forked needs a new one: it remembers the number of the process.
     #[must_use]
     pub fn new() -> Self {
-        let process = peek::process();
-        Self { process, way: Cell::new(if peek::is_permitted(process) { Way::Copied } else { Way::Asked }) }
+        let process = raw::process();
+        let is_refused = raw::read_process(process, 0, &mut []).is_err();
+        Self { process, way: if is_refused { Way::Asked } else { Way::Copied } }
     }
 
     /// Signal-safe. Reads by contained loads, without any system call.
@@ -88,7 +90,7 @@ impl OwnMemory {
     /// has to ask [`contained`] for the address at which it was raised, and go on at what that answers.
     #[must_use]
     pub const unsafe fn contained() -> Self {
-        Self { process: 0, way: Cell::new(Way::Contained) }
+        Self { process: 0, way: Way::Contained }
     }
 }
 
@@ -104,17 +106,17 @@ impl Memory for OwnMemory {
             return Ok(());
         }
         let last = address.checked_add(into.len() as u64 - 1).ok_or(Unreadable)?;
-        let is_read = match self.way.get() {
+        let is_read = match self.way {
             // SAFETY: `into` takes as many bytes, and a fault is contained, as whoever made this has promised.
             Way::Contained => unsafe { contained_copy(into.as_mut_ptr(), address, 0, into.len()) == 0 },
-            Way::Copied => peek::copy(self.process, address, into),
+            Way::Copied => raw::read_process(self.process, address, into) == Ok(into.len()),
             Way::Asked => ask(address, last, into),
         };
         if is_read { Ok(()) } else { Err(Unreadable) }
     }
 
     fn word(&self, address: u64) -> Result<u64, Unreadable> {
-        if self.way.get() == Way::Contained {
+        if self.way == Way::Contained {
             // SAFETY: a fault is contained, as whoever made this has promised.
             let loaded = unsafe { contained_word(address) };
             return if loaded.failed == 0 { Ok(loaded.value) } else { Err(Unreadable) };
@@ -132,7 +134,7 @@ const PAGE: u64 = 4096;
 fn ask(address: u64, last: u64, into: &mut [u8]) -> bool {
     let mut page = address / PAGE * PAGE;
     while page <= last {
-        if !peek::is_readable(page) {
+        if !is_readable(page) {
             return false;
         }
         let Some(next) = page.checked_add(PAGE) else { break };
@@ -140,6 +142,14 @@ fn ask(address: u64, last: u64, into: &mut [u8]) -> bool {
     }
     // SAFETY: every page of the source was readable a moment ago, and `into` takes as many bytes.
     unsafe { contained_copy(into.as_mut_ptr(), address, 0, into.len()) == 0 }
+}
+
+/// Whether the eight bytes at `address` in our own memory can be read.
+fn is_readable(address: u64) -> bool {
+    let nonsense = u32::MAX as usize;
+    // SAFETY: the kernel reads a mask from `address`, finds that the first argument names no operation, and is done.
+    let answer = unsafe { raw::call(libc::SYS_rt_sigprocmask, [nonsense, address as usize, 0, 8, 0, 0]) };
+    answer == Err(Errno(libc::EINVAL))
 }
 
 /// Signal-safe. Where to go on after a fault at `pc`, if it was one of the loads that are contained.
@@ -216,29 +226,29 @@ extern "C" fn landing() {
 /// The memory of another process, which has to be one that we may trace.
 #[derive(Clone, Copy, Debug)]
 pub struct OtherMemory {
-    process: i32,
+    process: u32,
     file: Option<i32>,
 }
 
 impl OtherMemory {
     /// Signal-safe. The memory of `process`, read by `process_vm_readv`.
     #[must_use]
-    pub const fn new(process: i32) -> Self {
+    pub const fn new(process: u32) -> Self {
         Self { process, file: None }
     }
 
     /// Signal-safe. The same, and where that is refused or the pages are not readable for the process itself, through
     /// `file`: the descriptor of its open `/proc/PID/mem`.
     #[must_use]
-    pub const fn with_file(process: i32, file: i32) -> Self {
+    pub const fn with_file(process: u32, file: i32) -> Self {
         Self { process, file: Some(file) }
     }
 }
 
 impl Memory for OtherMemory {
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-        let is_read = peek::copy(self.process, address, into)
-            || self.file.is_some_and(|file| peek::copy_from_file(file, address, into));
+        let is_read = raw::read_process(self.process, address, into) == Ok(into.len())
+            || self.file.is_some_and(|file| raw::read_at(file, into, address) == Ok(into.len()));
         if is_read { Ok(()) } else { Err(Unreadable) }
     }
 }
@@ -261,5 +271,76 @@ impl Memory for Slices<'_> {
             }
         }
         Err(Unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    /// Two pages, of which only the first can be read; it is full of sevens.
+    fn half_readable() -> u64 {
+        let page = raw::PAGE;
+        let place = raw::map(2 * page, libc::PROT_READ | libc::PROT_WRITE).unwrap();
+        // SAFETY: the page has just been mapped for writing, and is given to nobody.
+        unsafe { place.write_bytes(7, page) };
+        // SAFETY: the second page is given to nobody.
+        unsafe { raw::protect(place.wrapping_add(page), page, libc::PROT_NONE) }.unwrap();
+        place as u64
+    }
+
+    fn check(memory: &impl Memory) {
+        let page = raw::PAGE as u64;
+        let place = half_readable();
+        let mut all = vec![0; raw::PAGE];
+        assert_eq!(memory.read(place, &mut all), Ok(()));
+        assert!(all.iter().all(|byte| *byte == 7));
+        assert_eq!(memory.word(place + page - 8), Ok(0x0707_0707_0707_0707));
+        assert_eq!(memory.word(place + 3), Ok(0x0707_0707_0707_0707));
+        assert_eq!(memory.word(place + page - 7), Err(Unreadable));
+        assert_eq!(memory.word(place + page), Err(Unreadable));
+        assert_eq!(memory.read(place + 8, &mut all), Err(Unreadable));
+        assert_eq!(memory.read(place + page, &mut []), Ok(()));
+        for nowhere in [0, 8, 1 << 63, u64::MAX - 6, u64::MAX] {
+            assert_eq!(memory.word(nowhere), Err(Unreadable), "{nowhere:x}");
+        }
+        // SAFETY: nobody else knows the pages.
+        unsafe { raw::unmap(place as *const u8, 2 * raw::PAGE) };
+        assert_eq!(memory.word(place), Err(Unreadable));
+    }
+
+    #[test]
+    fn our_own_memory_is_read_by_copies() {
+        let memory = OwnMemory::new();
+        if memory.way != Way::Copied {
+            return println!("skipped: process_vm_readv is refused here");
+        }
+        check(&memory);
+    }
+
+    #[test]
+    fn our_own_memory_is_read_after_a_question() {
+        check(&OwnMemory { process: 0, way: Way::Asked });
+    }
+
+    #[test]
+    fn our_own_memory_is_read_through_a_file() {
+        let file = std::fs::File::open("/proc/self/mem").unwrap();
+        let memory = OtherMemory::with_file(u32::MAX >> 1, file.as_raw_fd()); // There is no such process.
+        let word = 0x0123_4567_89ab_cdef_u64;
+        assert_eq!(memory.word((&raw const word) as u64), Ok(word));
+        assert_eq!(memory.word(8), Err(Unreadable));
+    }
+
+    #[test]
+    fn slices_are_memory_as_far_as_they_go() {
+        let slices = [(0x1000, &[1_u8; 16][..]), (0x2000, &[2; 8][..])];
+        let memory = Slices(&slices);
+        assert_eq!(memory.word(0x1008), Ok(0x0101_0101_0101_0101));
+        assert_eq!(memory.word(0x1009), Err(Unreadable));
+        assert_eq!(memory.word(0x2000), Ok(0x0202_0202_0202_0202));
+        assert_eq!(memory.word(0xfff), Err(Unreadable));
+        assert_eq!(memory.word(u64::MAX), Err(Unreadable));
     }
 }

@@ -28,7 +28,9 @@ compile_error!("the feature `crash` knows the registers of x86-64 and of 64-bit 
 
 mod altstack;
 mod chain;
+mod child;
 pub mod fault;
+mod files;
 mod handler;
 mod headers;
 mod install;
@@ -36,6 +38,8 @@ pub mod linked;
 pub mod maps;
 pub mod memory;
 pub mod modules;
+#[cfg(feature = "symbolize")]
+mod names;
 pub mod options;
 mod panic;
 pub mod record;
@@ -47,11 +51,12 @@ mod step;
 #[cfg(feature = "symbolize")]
 pub mod symbolize;
 mod text;
+mod threads;
 pub mod unwind;
 mod window;
 mod writer;
 
 pub use altstack::{ThreadGuard, is_enough, thread_guard};
-pub use chain::{exchange_next, is_handling, next};
-pub use install::{InstallError, install, is_installed, uninstall};
+pub use chain::{exchange_next, next};
+pub use install::{InstallError, install, is_handling, is_installed, uninstall};
 pub use options::{Builder, Callback, Chain, Color, Destination, Format};

@@ -5,6 +5,7 @@
 //! are only counted, up to [`LONGEST_ROUND`] calls a round. Frames keep their true numbers. What was neither kept nor folded is
 //! counted too.
 
+use super::maps::Span;
 use super::registers::Registers;
 use super::unwind::{End, Frame, Kind, Trust};
 use super::writer::Writer;
@@ -256,6 +257,8 @@ pub struct Record {
     pub time: u64,
     /// The registers as they were.
     pub registers: Registers,
+    /// The stack that has overflowed, if that is what happened.
+    pub overflowed: Option<Span>,
     /// The words that the program itself has left: of a panic, of a failed assertion, of the C library.
     pub message: Excerpt<1024>,
     /// The stack.
@@ -277,6 +280,7 @@ impl Record {
             thread_name: [0; 16],
             time: 0,
             registers: Registers::new(0, 0),
+            overflowed: None,
             message: Excerpt::EMPTY,
             trace: Trace::new(),
         }

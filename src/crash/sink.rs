@@ -38,6 +38,8 @@ pub(crate) struct Sink {
     identity: Identity,
     way: Way,
     is_terminal: bool,
+    /// How many more bytes go there.
+    left: u64,
 }
 
 /// When waiting is over. The clock is not asked before it has to be: a report that nothing holds up is written without.
@@ -88,6 +90,7 @@ impl Sink {
         identity: Identity { device: 0, inode: 0, kind: Kind::Other, length: 0 },
         way: Way::Closed,
         is_terminal: false,
+        left: 0,
     };
 
     /// A duplicate of `descriptor`, to be written to later.
@@ -104,14 +107,14 @@ impl Sink {
             (None, _) => (keep(descriptor)?, Way::Asked),
         };
         let is_terminal = identity.kind == Kind::Character && raw::is_terminal(kept);
-        Ok(Self { descriptor: kept, identity, way, is_terminal })
+        Ok(Self { descriptor: kept, identity, way, is_terminal, left: u64::MAX })
     }
 
-    /// A descriptor that was just opened, and belongs to the sink from now on. Signal-safe.
-    pub(crate) fn own(descriptor: i32) -> Self {
+    /// A descriptor that was just opened, and belongs to the sink from now on, for so many bytes at most. Signal-safe.
+    pub(crate) fn own(descriptor: i32, left: u64) -> Self {
         let identity = raw::identity(descriptor).unwrap_or_default();
         let way = if identity.kind == Kind::Regular { Way::Plain } else { Way::Asked };
-        Self { descriptor, identity, way, is_terminal: false }
+        Self { descriptor, identity, way, is_terminal: false, left }
     }
 
     /// Gives up the descriptor if it is no longer the file that it was: then it is somebody else's. Signal-safe.
@@ -149,6 +152,8 @@ impl Sink {
     ///
     /// Whatever fails closes the sink.
     pub(crate) fn write(&mut self, mut bytes: &[u8], deadline: &mut Deadline) {
+        bytes = &bytes[..bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX))];
+        self.left -= bytes.len() as u64;
         while self.is_open() && !bytes.is_empty() {
             let piece = &bytes[..bytes.len().min(PIECE)];
             if self.way == Way::Asked && !self.wait(deadline) {

@@ -8,21 +8,29 @@
 //! The modules lie in statics that belong to the thread which reports.
 #![allow(unsafe_code)]
 
-use super::fault::{self, Surroundings};
+use super::child::{self, Ended};
+use super::fault::{self, Sort, Surroundings};
 use super::install::{self, Setup, Shared};
 use super::maps;
-use super::memory::OwnMemory;
+use super::memory::{Memory, OwnMemory};
 use super::modules::{Modules, Slot};
+#[cfg(feature = "symbolize")]
+use super::names;
+#[cfg(feature = "symbolize")]
+use super::options::Path;
 use super::options::{Callback, Color, Destination};
-use super::record::{Crash, Record};
+use super::record::{Crash, Excerpt, Record, Trace};
 use super::registers::Registers;
 use super::signal;
 use super::sink::{Deadline, Sink};
 use super::step::{self, Failure};
+#[cfg(feature = "symbolize")]
+use super::symbolize::{Arena, Folders, Symbolizer};
 use super::text;
+use super::threads::{self, Threads};
 use super::unwind::{Kind, Scratch, Walker};
-use super::writer::Writer;
-use crate::sys::raw::{self, Action, Mask};
+use super::writer::{SINKS, Tone, Writer};
+use crate::sys::raw::{self, Action, Errno, Mask};
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -33,8 +41,46 @@ const MODULES: usize = 1024;
 /// How long all their paths are, in bytes.
 const PATHS: usize = 64 << 10;
 
+/// How much memory names may take, in bytes; taken as it is used.
+#[cfg(feature = "symbolize")]
+const ARENA: usize = 256 << 20;
+
+/// Writes the frames of a trace.
+pub(crate) type Show<'a> = dyn FnMut(&Trace, &Modules<'_>, &mut Writer) + 'a;
+
+/// Whether names are wanted, and can be had.
+fn has_names(setup: &Setup) -> bool {
+    cfg!(feature = "symbolize") && setup.options.names
+}
+
+/// Lends `work` a way to write frames without names.
+fn with_raw(work: impl FnOnce(&mut Show<'_>)) {
+    work(&mut |trace, modules, writer| text::trace(trace, modules, writer));
+}
+
+/// Lends `work` a way to write frames with names; without them where there is no memory for it.
+#[cfg(feature = "symbolize")]
+fn with_names(setup: &Setup, work: impl FnOnce(&mut Show<'_>)) {
+    let sizes = [ARENA, ARENA / 8, ARENA / 64];
+    let Some(arena) = sizes.into_iter().find_map(|size| Arena::new(size).ok()) else { return with_raw(work) };
+    let folder = setup.options.debug;
+    let debug = [folder.as_ref().map_or(&b"/usr/lib/debug"[..], Path::as_bytes)];
+    let mut symbolizer = Symbolizer::new(&arena, Folders { debug: &debug, root: b"" });
+    // Once, and for the first stack only, which is that of the thread that crashed.
+    let mut source = setup.options.source;
+    work(&mut |trace, modules, writer| {
+        names::Names { setup, modules, symbolizer: &mut symbolizer, source }.trace(trace, writer);
+        source = false;
+    });
+}
+
+#[cfg(not(feature = "symbolize"))]
+fn with_names(_setup: &Setup, work: impl FnOnce(&mut Show<'_>)) {
+    with_raw(work);
+}
+
 static SLOTS: Shared<[Slot; MODULES]> = Shared::new([Slot::EMPTY; MODULES]);
-static NAMES: Shared<[u8; PATHS]> = Shared::new([0; PATHS]);
+static PATHS_OF_MODULES: Shared<[u8; PATHS]> = Shared::new([0; PATHS]);
 
 /// Threads that crashed while another reports: number and signal, as one word each.
 pub(crate) struct Others {
@@ -82,7 +128,7 @@ impl Others {
 type Step = (&'static str, fn(&mut Site), u32);
 
 /// All steps in their order. What is first needs least.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("headline", Site::headline, 0),
     ("identity", Site::identity, 1000),
     ("registers", Site::registers, 1000),
@@ -90,6 +136,8 @@ const STEPS: [Step; 9] = [
     ("cause", Site::cause, 2000),
     ("stack", Site::stack, 3000),
     ("other crashes", Site::others, 1000),
+    // It has a deadline of its own, and a child to be waited for.
+    ("names", Site::beside, 0),
     ("callback", Site::callback, u32::MAX),
     ("end", Site::end, 1000),
 ];
@@ -103,9 +151,15 @@ pub(crate) struct Site {
     pub(crate) record: Record,
     pub(crate) writer: Writer,
     deadline: Deadline,
-    modules: Modules<'static>,
-    scratch: Scratch,
+    pub(crate) modules: Modules<'static>,
+    pub(crate) scratch: Scratch,
+    /// The other threads, why they could not be looked at, and the stack of the one that is looked at.
+    pub(crate) threads: Threads,
+    pub(crate) refused: Option<Errno>,
+    pub(crate) other: Trace,
     around: Surroundings,
+    /// Whether all mappings were seen.
+    is_mapped_known: bool,
     timer: Option<i32>,
     /// What `SIGSEGV` and `SIGBUS` did, if not come to us.
     held: [Option<Action>; 2],
@@ -124,7 +178,11 @@ impl Site {
             deadline: Deadline::NONE,
             modules: Modules::new(&mut [], &mut []),
             scratch: Scratch::new(),
+            threads: Threads::new(),
+            refused: None,
+            other: Trace::new(),
             around: Surroundings::new(0, 0),
+            is_mapped_known: false,
             timer: None,
             held: [None; 2],
         }
@@ -150,7 +208,7 @@ impl Site {
         // SAFETY: the claim is ours, and the modules of an earlier report are replaced right here.
         let slots = unsafe { &mut *SLOTS.get() };
         // SAFETY: as above.
-        let names = unsafe { &mut *NAMES.get() };
+        let names = unsafe { &mut *PATHS_OF_MODULES.get() };
         self.modules = Modules::new(slots, names);
     }
 
@@ -224,7 +282,44 @@ impl Site {
         self.record.thread_name = raw::thread_name();
         self.record.time = raw::clock(libc::CLOCK_REALTIME) / 1_000_000_000;
         self.timer = raw::timer_create(self.record.thread, libc::SIGSEGV).ok();
+        self.open_files(setup);
         text::identity(&self.record, setup.program.as_bytes(), &mut self.writer);
+    }
+
+    /// Creates the report files, and writes to them what went out before.
+    fn open_files(&mut self, setup: &Setup) {
+        let mut created = [Sink::NONE; SINKS];
+        let destinations = [setup.options.text, setup.options.file];
+        let mut trouble = None;
+        for (index, (sink, destination)) in created.iter_mut().zip(destinations).enumerate() {
+            let (files, bytes) = (setup.options.files, setup.options.bytes);
+            match destination {
+                Destination::File(template) => {
+                    let program = setup.program.as_bytes();
+                    match setup.folders[index].create(&template, &self.record, program, files, bytes) {
+                        Ok(file) => *sink = file,
+                        Err(error) => trouble = Some(error),
+                    }
+                }
+                Destination::Descriptor(_) if index == 1 => {
+                    *sink = setup.file;
+                    sink.check();
+                }
+                _ => {}
+            }
+        }
+        if created.iter().any(Sink::is_open) {
+            let open = *self.writer.sinks();
+            let colored = created.map(|sink| is_colored(setup.options.color, &sink));
+            self.writer.redirect(created, colored);
+            text::headline(&self.record, &mut self.writer);
+            self.writer.flush();
+            let both = [if created[0].is_open() { created[0] } else { open[0] }, created[1]];
+            self.writer.redirect(both, both.map(|sink| is_colored(setup.options.color, &sink)));
+        }
+        if let Some(error) = trouble {
+            self.writer.text("(no report file: error ").decimal(error.0.unsigned_abs().into()).text(")\n");
+        }
     }
 
     fn registers(&mut self) {
@@ -234,6 +329,8 @@ impl Site {
     /// What is mapped where.
     fn look(&mut self) {
         self.take_faults();
+        self.is_mapped_known = false;
+        self.record.overflowed = None;
         self.around = Surroundings::new(self.record.address.unwrap_or(0), self.record.registers.sp());
         let memory = memory();
         let Ok(descriptor) = raw::open(libc::AT_FDCWD, c"/proc/self/maps", libc::O_RDONLY | libc::O_CLOEXEC, 0) else {
@@ -252,6 +349,7 @@ impl Site {
             },
         );
         raw::close(descriptor);
+        self.is_mapped_known = true;
     }
 
     /// Makes sure that faults of reads come to us, whatever the program has set.
@@ -265,15 +363,42 @@ impl Site {
         raw::mask(libc::SIG_UNBLOCK, Mask::of(libc::SIGSEGV).with(Mask::of(libc::SIGBUS)));
     }
 
-    /// What the address is, by what is around it.
+    /// What the address is, by what is around it; and what the C library has to say.
     fn cause(&mut self) {
-        let Some(_) = self.record.address else { return };
-        if let Some(stack) = self.around.overflowed_stack() {
-            let size = (stack.span.end - stack.span.start) / 1024;
-            self.writer.text("cause    stack overflow of thread \"").foreign(self.record.thread_name());
-            self.writer.text("\" (stack of ").decimal(size).text(" KiB)\n");
-            return;
+        self.record.message = self.last_words();
+        if !self.record.message.as_bytes().is_empty() {
+            self.writer.text("message  ").foreign(self.record.message.as_bytes().trim_ascii_end()).text("\n");
         }
+        let is_told = |sort| matches!(sort, Sort::Null | Sort::NotCanonical | Sort::Kernel);
+        let Some(address) = self.record.address else { return };
+        if let Some(stack) = self.around.overflowed_stack() {
+            self.record.overflowed = Some(stack.span);
+            self.writer.text("cause    stack overflow of thread \"").foreign(self.record.thread_name());
+            self.writer.text("\" (stack of ").decimal(stack.span.length() / 1024).text(" KiB)\n");
+        } else if self.is_mapped_known && !is_told(fault::sort(address)) {
+            self.around.explain(self.record.signal, self.record.access, &mut self.writer);
+        }
+    }
+
+    /// What the C library noted before it called `abort`.
+    fn last_words(&self) -> Excerpt<1024> {
+        let place = self.setup.map_or(0, |setup| setup.abort_message);
+        if self.record.signal != libc::SIGABRT || place == 0 {
+            return Excerpt::EMPTY;
+        }
+        let memory = memory();
+        let mut bytes = [0; 1024];
+        let Ok(message) = memory.word(place) else { return Excerpt::EMPTY };
+        // Behind a length of four bytes. It ends with a zero, and may lie at the end of a page.
+        let mut length = 0;
+        while length < bytes.len() {
+            let next = message.wrapping_add(4 + length as u64);
+            if message == 0 || memory.read(next, &mut bytes[length..=length]).is_err() || bytes[length] == 0 {
+                break;
+            }
+            length += 1;
+        }
+        Excerpt::new(&bytes[..length])
     }
 
     /// The stack of the thread that crashed.
@@ -303,6 +428,52 @@ impl Site {
         let unnamed = others.count().saturating_sub(others.each().count());
         if unnamed > 0 {
             self.writer.text("also crashed: ").decimal(unnamed as u64).text(" more threads\n");
+        }
+    }
+
+    /// Names, and the other threads, in a child; without one, the names here.
+    fn beside(&mut self) {
+        let Some(setup) = self.setup else { return };
+        STAGE.store(STOP, Relaxed);
+        loop {
+            self.writer.flush();
+            let site = core::ptr::from_mut(self) as usize;
+            let mut deadline = self.deadline;
+            let ended = child::run(setup, in_child, site, &mut deadline);
+            self.deadline = deadline;
+            match ended {
+                Ok(Ended::Well) => return,
+                Ok(Ended::TimedOut) => {
+                    self.writer.text("    (cut here: no time left)\n");
+                    return;
+                }
+                Ok(Ended::Badly) => {
+                    self.writer.text("    (cut here: this part of the report crashed)\n");
+                    // What the child was at is not tried again.
+                    STAGE.fetch_add(1, Relaxed);
+                }
+                Err(error) => {
+                    self.writer.text("    (no process for the other threads: error ");
+                    self.writer.decimal(error.0.unsigned_abs().into()).text(")\n");
+                    self.watch(u32::MAX);
+                    if has_names(setup) {
+                        with_names(setup, |show| self.name(show));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The names of the stack that was written raw.
+    fn name(&mut self, show: &mut Show<'_>) {
+        self.writer.text("*** names\n");
+        self.writer.limit(MOST_BYTES);
+        show(&self.record.trace, &self.modules, &mut self.writer);
+        let is_cut = self.writer.is_full();
+        self.writer.limit(u64::MAX);
+        if is_cut {
+            self.writer.tone(Tone::Plain).text("\n    (cut here: 48 KiB are the limit)\n");
         }
     }
 
@@ -336,8 +507,58 @@ impl Site {
                 let _ = unsafe { raw::action(signal, Some(&before)) };
             }
         }
-        let _ = Destination::None;
+        let Some(setup) = self.setup else { return };
+        for (sink, destination) in self.writer.sinks().iter_mut().zip([setup.options.text, setup.options.file]) {
+            if matches!(destination, Destination::File(_)) {
+                sink.close();
+            }
+        }
     }
+}
+
+/// How much of the crashing thread's names is written, in bytes.
+const MOST_BYTES: u64 = 48 << 10;
+
+/// What the child is at: threads are stopped, names are looked for, threads are shown with names, threads are shown raw.
+static STAGE: AtomicU32 = AtomicU32::new(STOP);
+const STOP: u32 = 0;
+const NAMES: u32 = 1;
+const THREADS: u32 = 2;
+const RAW_THREADS: u32 = 3;
+const DONE: u32 = 4;
+
+/// What the child does. One that follows another which crashed goes on behind what that one was at.
+extern "C" fn in_child(site: usize) {
+    // SAFETY: the parent passes its site, and waits.
+    let site = unsafe { &mut *(site as *mut Site) };
+    let Some(setup) = site.setup else { return };
+    let first = STAGE.load(Relaxed);
+    raw::die_with_parent();
+    child::lift_limits();
+    site.refused = None;
+    if setup.options.threads {
+        child::wait_until_ready();
+        threads::stop(site);
+    }
+    let has_names = has_names(setup) && first <= THREADS;
+    let work = |show: &mut Show<'_>| {
+        if has_names && first <= NAMES {
+            STAGE.store(NAMES, Relaxed);
+            site.name(show);
+            site.writer.flush();
+        }
+        if setup.options.threads && first <= RAW_THREADS {
+            STAGE.store(first.max(THREADS), Relaxed);
+            threads::show(site, show);
+            site.writer.flush();
+        }
+    };
+    if has_names {
+        with_names(setup, work)
+    } else {
+        with_raw(work)
+    }
+    STAGE.store(DONE, Relaxed);
 }
 
 /// Our own memory.

@@ -24,8 +24,6 @@ pub(crate) enum Tone {
     Alarm = 2,
     /// A name.
     Name = 3,
-    /// What is less important.
-    Faint = 4,
 }
 
 impl Tone {
@@ -33,7 +31,6 @@ impl Tone {
         match mark {
             2 => b"\x1b[1;31m",
             3 => b"\x1b[1m",
-            4 => b"\x1b[2m",
             _ => b"\x1b[0m",
         }
     }
@@ -70,6 +67,12 @@ impl Writer {
         self.colored = colored;
         self.left = u64::MAX;
         self.deadline = deadline;
+    }
+
+    /// From now on to other sinks. Signal-safe.
+    pub(crate) fn redirect(&mut self, sinks: [Sink; SINKS], colored: [bool; SINKS]) {
+        self.flush();
+        (self.sinks, self.colored) = (sinks, colored);
     }
 
     /// The sinks, to see which are still open. Signal-safe.
@@ -139,14 +142,6 @@ impl Writer {
         self.digits(number, 10, 1)
     }
 
-    /// A number in decimal, with its sign. Signal-safe.
-    pub(crate) fn signed(&mut self, number: i64) -> &mut Self {
-        if number < 0 {
-            self.raw(b"-");
-        }
-        self.decimal(number.unsigned_abs())
-    }
-
     /// A number in hexadecimal, after `0x`. Signal-safe.
     pub(crate) fn hex(&mut self, number: u64) -> &mut Self {
         self.text("0x").digits(number, 16, 1)
@@ -189,7 +184,7 @@ impl Writer {
     /// Everything so far goes to the sinks. Signal-safe.
     pub(crate) fn flush(&mut self) {
         let bytes = &self.buffer[..self.used];
-        let is_mark = |byte: &u8| (1..=4).contains(byte);
+        let is_mark = |byte: &u8| (1..=3).contains(byte);
         for (sink, colored) in self.sinks.iter_mut().zip(self.colored) {
             if !bytes.iter().any(is_mark) {
                 sink.write(bytes, &mut self.deadline);

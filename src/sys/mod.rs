@@ -25,8 +25,6 @@ pub mod heap;
 pub mod mapping;
 pub mod metadata;
 pub mod mounts;
-#[cfg(feature = "crash")]
-pub(crate) mod peek;
 #[cfg(feature = "bench")]
 pub mod processor;
 #[cfg(feature = "crash")]

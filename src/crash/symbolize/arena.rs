@@ -95,12 +95,25 @@ impl Arena {
         Some(unsafe { core::slice::from_raw_parts_mut(at.as_ptr(), count) })
     }
 
-    /// A place for one value.
+    /// A place for one value, which is never dropped.
     ///
     /// Signal-safe. `None` beyond the limit.
     #[allow(clippy::mut_from_ref, reason = "what is handed out is handed out once")]
-    pub fn one<T: Copy>(&self, value: T) -> Option<&mut T> {
-        self.slice(1, value)?.first_mut()
+    pub fn one<T>(&self, value: T) -> Option<&mut T> {
+        let mut at = self.take(size_of::<T>(), align_of::<T>())?.cast::<T>();
+        // SAFETY: `take` returned room for one, aligned for it.
+        unsafe { at.write(value) };
+        // SAFETY: it was just written, and `used` has passed it, so that nobody else gets it while the arena is borrowed.
+        Some(unsafe { at.as_mut() })
+    }
+
+    /// A copy of some bytes.
+    ///
+    /// Signal-safe. `None` beyond the limit.
+    pub fn copy(&self, bytes: &[u8]) -> Option<&[u8]> {
+        let kept = self.bytes(bytes.len())?;
+        kept.copy_from_slice(bytes);
+        Some(kept)
     }
 
     /// The file at `path` as memory, until the arena ends or is reset.

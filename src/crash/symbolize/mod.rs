@@ -16,10 +16,24 @@
 pub mod arena;
 pub mod decompress;
 pub mod demangle;
+mod dwarf;
+mod elf;
+mod find;
+pub mod image;
+pub mod many;
+pub mod place;
+mod reader;
+mod symbol;
 
 pub use arena::Arena;
+pub use image::Image;
+pub use many::Many;
 
 use core::fmt;
+use dwarf::function::Growing;
+use dwarf::{Dwarf, Unit, index};
+use place::Loaded;
+use symbol::Sorted;
 
 /// Which file an address lies in.
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,12 +149,36 @@ impl Default for Folders<'_> {
 pub struct Symbolizer<'arena> {
     arena: &'arena Arena,
     folders: Folders<'arena>,
+    images: Growing<'arena, Known<'arena>>,
+    units: Growing<'arena, Read<'arena>>,
 }
+
+/// A file that was opened, or could not be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known<'arena> {
+    path: &'arena [u8],
+    build_id: &'arena [u8],
+    image: Image<'arena>,
+    why: Option<Why>,
+    /// How often its symbols were looked through.
+    searched: u32,
+    symbols: Option<[Sorted<'arena>; 2]>,
+}
+
+/// A unit that was read, of the file with that number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read<'arena> {
+    image: usize,
+    loaded: Option<Loaded<'arena>>,
+}
+
+/// So many searches of a table of symbols are quicker than putting it into order.
+const SEARCHES: u32 = 6;
 
 impl<'arena> Symbolizer<'arena> {
     /// A symbolizer that keeps all it needs in `arena`.
     pub fn new(arena: &'arena Arena, folders: Folders<'arena>) -> Self {
-        Self { arena, folders }
+        Self { arena, folders, images: Growing::new(arena), units: Growing::new(arena) }
     }
 
     /// Shows `visit` where `address` is, as the file's linker counted, the innermost function first.
@@ -150,7 +188,124 @@ impl<'arena> Symbolizer<'arena> {
     /// # Errors
     /// Why there is no function. A place without one may have been shown all the same, with file and line.
     pub fn place(&mut self, wanted: &Wanted<'_>, address: u64, visit: &mut dyn FnMut(&Place<'_>)) -> Result<(), Why> {
-        let _ = (wanted, address, visit, self.arena, self.folders);
-        Err(Why::NoFile)
+        let image = self.image(wanted)?;
+        let mut is_named = false;
+        let mut show = |place: Place<'_>| {
+            is_named |= place.function.is_some();
+            visit(&place);
+        };
+        if let Some(mut loaded) = self.unit(image, address) {
+            let names = loaded;
+            loaded.frames(address, None, &mut |frame| {
+                let mut place = Place {
+                    function: frame.function.and_then(|function| names.name(function)),
+                    offset: frame.offset,
+                    source: frame.file.and_then(|file| names.source(file)),
+                    line: frame.line,
+                    column: frame.column,
+                    discriminator: frame.discriminator,
+                    inlined: frame.inlined,
+                };
+                if place.function.is_none() && !place.inlined {
+                    (place.function, place.offset) = self.symbol(image, address).unzip();
+                }
+                show(place);
+            });
+        } else if let Some((name, offset)) = self.symbol(image, address) {
+            show(Place { function: Some(name), offset: Some(offset), ..Place::default() });
+        }
+        let why = || self.images.items().get(image).map_or(Why::NoFile, |known| known.image.why());
+        if is_named { Ok(()) } else { Err(why()) }
+    }
+
+    /// The number of the file that is wanted.
+    fn image(&mut self, wanted: &Wanted<'_>) -> Result<usize, Why> {
+        let is_it = |known: &Known<'_>| known.path == wanted.path && known.build_id == wanted.build_id;
+        let position = self.images.items().iter().position(is_it);
+        let index = match position {
+            Some(index) => index,
+            None => {
+                let opened = Image::open(self.arena, &self.folders, wanted);
+                let known = Known {
+                    path: self.arena.copy(wanted.path).ok_or(Why::OutOfMemory)?,
+                    build_id: self.arena.copy(wanted.build_id).ok_or(Why::OutOfMemory)?,
+                    why: opened.err(),
+                    image: opened.unwrap_or_default(),
+                    ..Known::default()
+                };
+                if !self.images.push(known) {
+                    return Err(Why::OutOfMemory);
+                }
+                self.images.items().len() - 1
+            }
+        };
+        match self.images.items().get(index).and_then(|known| known.why) {
+            Some(why) => Err(why),
+            None => Ok(index),
+        }
+    }
+
+    /// The unit that has `address`. One that is asked for again gets tables.
+    fn unit(&mut self, image: usize, address: u64) -> Option<Loaded<'arena>> {
+        let known = self.images.items().get(image)?.image;
+        let dwarf = known.dwarf?;
+        let read = self.units.items().iter().filter(|read| read.image == image).filter_map(|read| read.loaded);
+        for mut loaded in read.filter(Loaded::has_tables) {
+            if loaded.has_function(address) {
+                return Some(loaded);
+            }
+        }
+        let mut found = None;
+        // A unit that has the line only, for when none has the function.
+        let mut second = None;
+        index::find(&dwarf, address, &mut |unit| {
+            let Some(mut loaded) = self.load(image, &dwarf, known.path, unit) else { return false };
+            if loaded.has_function(address) {
+                found = Some(loaded);
+            } else if second.is_none() && loaded.has_line(address) {
+                second = Some(loaded);
+            }
+            found.is_some()
+        });
+        found.or(second)
+    }
+
+    fn load(
+        &mut self,
+        image: usize,
+        dwarf: &Dwarf<'arena>,
+        path: &[u8],
+        unit: &Unit<'arena>,
+    ) -> Option<Loaded<'arena>> {
+        let arena = self.arena;
+        let is_it =
+            |read: &&mut Read<'_>| read.image == image && read.loaded.is_some_and(|its| its.at == unit.head.offset);
+        if let Some(loaded) = self.units.items_mut().iter_mut().find(is_it).and_then(|read| read.loaded.as_mut()) {
+            loaded.tabulate(arena);
+            return Some(*loaded);
+        }
+        let loaded = Loaded::new(dwarf, path, unit, arena)?;
+        self.units.push(Read { image, loaded: Some(loaded) });
+        Some(loaded)
+    }
+
+    /// The symbol that has `address`, and how far into it that is.
+    fn symbol(&mut self, image: usize, address: u64) -> Option<(&'arena [u8], u64)> {
+        let arena = self.arena;
+        let known = self.images.items_mut().get_mut(image)?;
+        known.searched += 1;
+        let tables = [known.image.symbols, known.image.dynamic];
+        if known.searched == SEARCHES {
+            let [first, second] = tables.map(|table| Sorted::new(&table, arena));
+            known.symbols = first.zip(second).map(|(first, second)| [first, second]);
+        }
+        let sorted = known.symbols;
+        tables.iter().enumerate().find_map(|(index, table)| {
+            let symbol = match sorted.as_ref().and_then(|sorted| sorted.get(index)) {
+                Some(sorted) => sorted.find(address)?,
+                None => table.find(address)?,
+            };
+            Some((table.name(&symbol)?, address.wrapping_sub(symbol.address)))
+        })
     }
 }

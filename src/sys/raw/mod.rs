@@ -28,8 +28,8 @@ pub use signal::{
     send_to_thread, take_pending, timer_create, timer_delete, timer_set,
 };
 pub use task::{
-    allow_tracer, clock, clone_sharing_memory, dumpable, exit, futex_wait, futex_wake, limit, parent_process, process,
-    seccomp_mode, set_limit, sleep, thread, thread_name, trace, wait, yield_now,
+    allow_tracer, clock, clone_sharing_memory, die_with_parent, dumpable, exit, futex_wait, futex_wake, limit,
+    parent_process, process, seccomp_mode, set_limit, sleep, thread, thread_name, trace, wait, yield_now,
 };
 
 /// The number of an error, as the kernel returned it.

@@ -56,6 +56,12 @@ pub fn allow_tracer(tracer: u32) -> Outcome {
     unsafe { call(libc::SYS_prctl, [libc::PR_SET_PTRACER as usize, tracer as usize, 0, 0, 0, 0]) }
 }
 
+/// Kills the calling process when its parent's thread is gone. Signal-safe.
+pub fn die_with_parent() {
+    // SAFETY: the request has no pointers.
+    let _ = unsafe { call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0, 0]) };
+}
+
 /// Whether others of the same user may look into this process. Signal-safe.
 #[must_use]
 pub fn dumpable() -> bool {
@@ -166,17 +172,20 @@ pub unsafe fn trace(request: u32, thread: u32, address: usize, data: usize) -> O
 ///
 /// # Safety
 /// `stack` is the upper end, aligned to 16, of memory that nobody else uses until the child is gone; `alive` lives as long.
-/// `run` touches nothing that the threads of this process may be changing, nor any thread-local: it has those of the caller.
+/// `thread_pointer` leads to memory that serves as the child's thread-local memory, and as nobody else's. `run` touches nothing
+/// that the threads of this process may be changing.
 pub unsafe fn clone_sharing_memory(
     stack: *mut u8,
+    thread_pointer: usize,
     alive: &AtomicU32,
     run: extern "C" fn(usize),
     argument: usize,
 ) -> Result<u32, Errno> {
-    let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID;
+    let flags = libc::CLONE_VM | libc::CLONE_SETTLS | libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID;
+    let run = run as *const () as usize;
     // SAFETY: the child begins on a stack of its own, as the caller promises, and never returns into this function's
     // frames.
-    let result = unsafe { clone_and_run(flags as usize, stack, alive.as_ptr(), run as *const () as usize, argument) };
+    let result = unsafe { clone_and_run(flags as usize, stack, alive.as_ptr(), run, argument, thread_pointer) };
     if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as u32) }
 }
 
@@ -192,15 +201,16 @@ unsafe extern "C" fn clone_and_run(
     alive: *mut u32,
     run: usize,
     argument: usize,
+    thread_pointer: usize,
 ) -> isize {
     core::arch::naked_asm!(
         // clone(flags rdi, stack rsi, parent_tid rdx, child_tid r10, tls r8); what the child needs lies in registers
         // that the call keeps.
-        "mov r9, rcx",  // run
         "mov r10, rdx", // child_tid
         "mov rdx, r8",  // argument, in a register that the call keeps: CLONE_PARENT_SETTID is not asked for
-        "xor r8d, r8d",
-        "mov eax, 56", // SYS_clone
+        "mov r8, r9",   // tls
+        "mov r9, rcx",  // run
+        "mov eax, 56",  // SYS_clone
         "syscall",
         "test rax, rax",
         "jz 2f",
@@ -228,13 +238,14 @@ unsafe extern "C" fn clone_and_run(
     alive: *mut u32,
     run: usize,
     argument: usize,
+    thread_pointer: usize,
 ) -> isize {
     core::arch::naked_asm!(
         // clone(flags x0, stack x1, parent_tid x2, tls x3, child_tid x4)
         "mov x9, x3",
         "mov x10, x4",
         "mov x4, x2",
-        "mov x3, xzr",
+        "mov x3, x5",
         "mov x8, 220", // SYS_clone
         "svc 0",
         "cbz x0, 2f",
