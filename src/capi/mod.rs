@@ -47,7 +47,7 @@ fn code(error: InstallError) -> c_int {
     match error {
         InstallError::Memory(_) => ERROR_MEMORY,
         InstallError::Signal(..) => ERROR_SYSTEM,
-        InstallError::Descriptor(..) => ERROR_OUTPUT,
+        InstallError::Descriptor(..) | InstallError::Folder(_) => ERROR_OUTPUT,
         InstallError::AlreadyInstalled => ERROR_SYSTEM,
     }
 }
@@ -56,7 +56,10 @@ fn code(error: InstallError) -> c_int {
 fn install(builder: Builder) -> c_int {
     crash::uninstall();
     match builder.install() {
-        Ok(()) => OK,
+        Ok(()) => {
+            signals::prepare();
+            OK
+        }
         Err(error) => code(error),
     }
 }

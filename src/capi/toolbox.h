@@ -37,7 +37,7 @@
  *   sigaction, signal, bsd_signal, sysv_signal
  *                                  a handler for one of the signals above is remembered, not installed: when the signal comes, the
  *                                  report is written first, then the handler called as the kernel would. Asking gives the program's own
- *                                  back. Costs a lock-free exchange instead of a system call. In masks of other handlers the
+ *                                  back. Costs a lock-free exchange beside the system call. In masks of other handlers the
  *                                  signals above are left out: a crash inside them would end the program silently.
  *   sigprocmask, pthread_sigmask   for the same reason those signals stay unblocked, but SIGABRT, which abort() unblocks
  *                                  itself. Costs nothing beyond the system call.
