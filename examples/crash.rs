@@ -23,7 +23,7 @@ const WAYS: [(&str, fn()); 16] = [
     ("call-null", call_null),
     ("overflow", overflow),
     ("overflow-thread", overflow_in_thread),
-    ("deep", || write_to(deep(100_000))),
+    ("deep", || deep_then(100_000, null)),
     ("abort", || std::process::abort()),
     ("divide", || raise(libc::SIGFPE)),
     ("breakpoint", breakpoint),
@@ -68,10 +68,18 @@ fn call_null() {
 
 #[inline(never)]
 fn deep(left: usize) -> usize {
+    if left == 0 { black_box(0) } else { black_box(deep(black_box(left - 1))) }
+}
+
+/// Dies below so many calls.
+#[inline(never)]
+fn deep_then(left: usize, die: fn()) {
     if left == 0 {
-        write_to(0)
-    };
-    black_box(deep(black_box(left.wrapping_sub(1))))
+        die()
+    } else {
+        black_box(deep_then)(black_box(left - 1), die)
+    }
+    black_box(left);
 }
 
 fn overflow() {

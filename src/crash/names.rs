@@ -109,11 +109,13 @@ fn wanted<'a>(setup: &Setup, module: &'a Module<'a>) -> Wanted<'a> {
     let length = (module.span.end - module.span.start) as usize;
     // SAFETY: the kernel maps its module into every process for as long as it lives, for reading.
     let kernel = || unsafe { core::slice::from_raw_parts(module.span.start as *const u8, length) };
+    let is_program = module.span.contains(setup.auxiliary.program_headers);
     Wanted {
         path: module.path,
         build_id: module.build_id.as_bytes(),
         mapped: (module.mapping.start, module.mapping.end),
-        is_program: module.span.contains(setup.auxiliary.program_headers),
+        is_program,
+        descriptor: setup.executable().filter(|_| is_program),
         image: (module.origin == Origin::Kernel).then(kernel),
     }
 }
