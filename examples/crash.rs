@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 /// A way to die, and how it is called.
-const WAYS: [(&str, fn()); 16] = [
+const WAYS: [(&str, fn()); 19] = [
     ("null", null),
     ("write", || write_to(0x10)),
     ("wild", || write_to(0x7000_0000_1234)),
@@ -32,6 +32,9 @@ const WAYS: [(&str, fn()); 16] = [
     ("threads", threads),
     ("together", together),
     ("panic", || panic!("the words of the panic")),
+    ("panic-in-drop", panic_in_drop),
+    ("panic-caught", panic_caught),
+    ("trace", toolbox::crash::trace),
     ("pointer", thread_pointer),
 ];
 
@@ -148,6 +151,25 @@ fn together() {
             });
         }
     });
+}
+
+/// Panics while it panics, which ends the program.
+fn panic_in_drop() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("the second panic");
+        }
+    }
+    let _grenade = Grenade;
+    panic!("the first panic");
+}
+
+/// A panic that is caught, and then a crash that has nothing to do with it.
+fn panic_caught() {
+    let caught = std::panic::catch_unwind(|| panic!("it will be caught"));
+    assert!(caught.is_err());
+    std::process::abort();
 }
 
 /// Destroys what thread-local variables are found by.
