@@ -21,6 +21,7 @@
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
 //! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
+//! - `capi` (feature `capi`): the same for C and C++, as `libtoolbox.so` and `libtoolbox.a`; not for programs in Rust.
 
 #![warn(missing_docs)]
 
@@ -59,3 +60,6 @@ pub mod rwlock;
 
 #[cfg(feature = "crash")]
 pub mod crash;
+
+#[cfg(feature = "capi")]
+pub mod capi;
