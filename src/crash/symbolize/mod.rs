@@ -220,6 +220,14 @@ impl<'arena> Symbolizer<'arena> {
         if is_named { Ok(()) } else { Err(why()) }
     }
 
+    /// Opens a file ahead of the first address.
+    ///
+    /// # Errors
+    /// When there is no file that could be trusted, or it is none that can be read.
+    pub fn open(&mut self, wanted: &Wanted<'_>) -> Result<(), Why> {
+        self.image(wanted).map(drop)
+    }
+
     /// The number of the file that is wanted.
     fn image(&mut self, wanted: &Wanted<'_>) -> Result<usize, Why> {
         let is_it = |known: &Known<'_>| known.path == wanted.path && known.build_id == wanted.build_id;
