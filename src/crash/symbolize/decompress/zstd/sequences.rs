@@ -167,7 +167,9 @@ fn count(data: &[u8]) -> Result<(usize, &[u8]), Error> {
     match *data {
         [] => Err(Error::Corrupt),
         [first @ 0..128, ref rest @ ..] => Ok((usize::from(first), rest)),
-        [first @ 128..=254, second, ref rest @ ..] => Ok(((usize::from(first) - 128) * 256 + usize::from(second), rest)),
+        [first @ 128..=254, second, ref rest @ ..] => {
+            Ok(((usize::from(first) - 128) * 256 + usize::from(second), rest))
+        }
         [255, low, high, ref rest @ ..] => Ok((usize::from(low) + usize::from(high) * 256 + 0x7f00, rest)),
         _ => Err(Error::Corrupt),
     }
