@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use crash::{Crash, CrashCommand, CrashDemo, CrashRun, CrashThreads};
+pub(crate) use crash::{Addr2line, Crash, CrashCommand, CrashDemo, CrashRun, CrashSymbolize, CrashThreads};
 
 /// The version with the commit it was built from.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TOOLBOX_COMMIT"), ")");

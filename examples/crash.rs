@@ -16,14 +16,14 @@ use std::hint::black_box;
 use std::time::Duration;
 
 /// A way to die, and how it is called.
-const WAYS: [(&str, fn()); 16] = [
+const WAYS: [(&str, fn()); 19] = [
     ("null", null),
     ("write", || write_to(0x10)),
     ("wild", || write_to(0x7000_0000_1234)),
     ("call-null", call_null),
     ("overflow", overflow),
     ("overflow-thread", overflow_in_thread),
-    ("deep", || write_to(deep(100_000))),
+    ("deep", || deep_then(100_000, null)),
     ("abort", || std::process::abort()),
     ("divide", || raise(libc::SIGFPE)),
     ("breakpoint", breakpoint),
@@ -32,6 +32,9 @@ const WAYS: [(&str, fn()); 16] = [
     ("threads", threads),
     ("together", together),
     ("panic", || panic!("the words of the panic")),
+    ("panic-in-drop", panic_in_drop),
+    ("panic-caught", panic_caught),
+    ("trace", toolbox::crash::trace),
     ("pointer", thread_pointer),
 ];
 
@@ -68,10 +71,18 @@ fn call_null() {
 
 #[inline(never)]
 fn deep(left: usize) -> usize {
+    if left == 0 { black_box(0) } else { black_box(deep(black_box(left - 1))) }
+}
+
+/// Dies below so many calls.
+#[inline(never)]
+fn deep_then(left: usize, die: fn()) {
     if left == 0 {
-        write_to(0)
-    };
-    black_box(deep(black_box(left.wrapping_sub(1))))
+        die()
+    } else {
+        black_box(deep_then)(black_box(left - 1), die)
+    }
+    black_box(left);
 }
 
 fn overflow() {
@@ -140,6 +151,25 @@ fn together() {
             });
         }
     });
+}
+
+/// Panics while it panics, which ends the program.
+fn panic_in_drop() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("the second panic");
+        }
+    }
+    let _grenade = Grenade;
+    panic!("the first panic");
+}
+
+/// A panic that is caught, and then a crash that has nothing to do with it.
+fn panic_caught() {
+    let caught = std::panic::catch_unwind(|| panic!("it will be caught"));
+    assert!(caught.is_err());
+    std::process::abort();
 }
 
 /// Destroys what thread-local variables are found by.

@@ -1,5 +1,6 @@
 //! The command line of `toolbox crash`.
 
+use super::Output;
 use crate::ui::numbers::parse_duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
@@ -23,6 +24,8 @@ pub(crate) enum CrashCommand {
     Run(CrashRun),
 
     Demo(CrashDemo),
+
+    Symbolize(Box<CrashSymbolize>),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -91,6 +94,88 @@ pub(crate) enum CrashThreads {
     All,
     /// The one that crashed.
     One,
+}
+
+const SYMBOLIZE_EXAMPLES: &str = "\
+Examples:
+  toolbox crash symbolize -e ./server 0x1139 0x24f0   addresses as the linker counted
+  toolbox crash symbolize -e ./server < addresses     one a line
+  toolbox crash symbolize < report.txt                a report of addresses, with names
+  toolbox crash symbolize --symbols ./debug < report.txt
+  toolbox crash symbolize --addr2line -f -C -i -e ./server 0x1139";
+
+/// Say which function and line an address is in
+///
+/// Reads symbols, and DWARF of versions 2 to 5, compressed or in other files. Without addresses on the command line they are
+/// read from standard input, one a line: an address, `module+0x1139`, or a line of a report. A file is used only when it has the
+/// build id that the report names.
+#[derive(Args, Debug)]
+#[command(before_long_help = SYMBOLIZE_EXAMPLES)]
+pub(crate) struct CrashSymbolize {
+    /// The program or library that plain addresses lie in
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) exe: Option<PathBuf>,
+
+    /// Where to look for files with symbols, by build id or name (repeatable)
+    ///
+    /// Looked at are DIR/.build-id/xx/yyyy.debug, DIR/BUILDID/debuginfo, DIR/PATH and DIR/NAME, before /usr/lib/debug.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) symbols: Vec<PathBuf>,
+
+    /// Plain addresses are where calls return to: look at the call before
+    #[arg(long)]
+    pub(crate) calls: bool,
+
+    /// Leave names as the linker has them
+    #[arg(long, conflicts_with = "addr2line")]
+    pub(crate) no_demangle: bool,
+
+    /// Look with this many threads [default: what the processors allow]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), hide_short_help = true)]
+    pub(crate) threads: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) addr2line: Addr2line,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+
+    /// Addresses in hexadecimal, with 0x or without; or module+0x1139
+    #[arg(value_name = "ADDR")]
+    pub(crate) addresses: Vec<OsString>,
+}
+
+/// The output of another tool, for scripts that read it.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "As addr2line")]
+pub(crate) struct Addr2line {
+    /// Print what addr2line of the GNU binutils would
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) addr2line: bool,
+
+    /// Print the function as well
+    #[arg(short, long, requires = "addr2line")]
+    pub(crate) functions: bool,
+
+    /// Print demangled names
+    #[arg(short = 'C', long, requires = "addr2line")]
+    pub(crate) demangle: bool,
+
+    /// Print the functions that it was inlined into
+    #[arg(short, long, requires = "addr2line")]
+    pub(crate) inlines: bool,
+
+    /// Print on one line
+    #[arg(short, long, requires = "addr2line")]
+    pub(crate) pretty_print: bool,
+
+    /// Print names of files without their folders
+    #[arg(short = 's', long, requires = "addr2line")]
+    pub(crate) basenames: bool,
+
+    /// Print the address
+    #[arg(short = 'a', long = "addresses", requires = "addr2line")]
+    pub(crate) with_addresses: bool,
 }
 
 const DEMO_EXAMPLES: &str = "\

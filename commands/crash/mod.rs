@@ -3,10 +3,12 @@
 //! ```text
 //! $ toolbox crash run -- ./server
 //! $ toolbox crash demo null-write
+//! $ toolbox crash symbolize -e ./server 0x1139
 //! ```
 
 mod demo;
 mod run;
+mod symbolize;
 
 use crate::cli::{Crash, CrashCommand};
 use crate::exit::Exit;
@@ -22,5 +24,6 @@ pub(crate) fn run(arguments: Crash) -> Result<Exit> {
     match arguments.what {
         CrashCommand::Run(arguments) => run::run(&arguments),
         CrashCommand::Demo(arguments) => demo::run(&arguments),
+        CrashCommand::Symbolize(arguments) => symbolize::run(&arguments),
     }
 }

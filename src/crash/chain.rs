@@ -23,7 +23,7 @@ use super::options::Chain;
 use super::signal;
 use crate::sys::raw::{self, Action, Mask};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU64, AtomicUsize, fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
 
 /// One action in words that can be read at any time: an even count means whole, an odd one that it is being written.
 struct Kept {
@@ -32,7 +32,9 @@ struct Kept {
 }
 
 impl Kept {
-    const EMPTY: Self = Self { count: AtomicUsize::new(0), words: [const { AtomicU64::new(0) }; 4] };
+    const fn new() -> Self {
+        Self { count: AtomicUsize::new(0), words: [const { AtomicU64::new(0) }; 4] }
+    }
 
     /// The action, unless it is being written.
     fn read(&self) -> Option<Action> {
@@ -41,7 +43,7 @@ impl Kept {
         let [handler, flags, restorer, mask] = [0, 1, 2, 3].map(|index: usize| self.words[index].load(Relaxed));
         // Pairs with the fence in `write`: had we seen a word of a later write, then the count would differ.
         fence(Acquire);
-        let is_whole = before % 2 == 0 && self.count.load(Relaxed) == before;
+        let is_whole = before.is_multiple_of(2) && self.count.load(Relaxed) == before;
         let action = Action { handler: handler as usize, flags, restorer: restorer as usize, mask: Mask(mask) };
         is_whole.then_some(action)
     }
@@ -50,7 +52,7 @@ impl Kept {
     fn write(&self, action: &Action) {
         let before = self.count.load(Relaxed);
         // Acquire pairs with the release at the end: writers follow each other.
-        if before % 2 != 0 || self.count.compare_exchange(before, before + 1, Acquire, Relaxed).is_err() {
+        if !before.is_multiple_of(2) || self.count.compare_exchange(before, before + 1, Acquire, Relaxed).is_err() {
             return;
         }
         // Pairs with the fence in `read`.
@@ -67,7 +69,7 @@ impl Kept {
 /// thread that crashed, or one that was stopped.
 const READS: usize = 1000;
 
-static EARLIER: [Kept; signal::ALL.len()] = [const { Kept::EMPTY }; signal::ALL.len()];
+static EARLIER: [Kept; signal::ALL.len()] = [const { Kept::new() }; signal::ALL.len()];
 
 /// Remembers what was set before ours.
 pub(crate) fn keep(signal: i32, action: &Action) {
@@ -104,6 +106,22 @@ pub(crate) fn restore(signals: Mask) {
     }
 }
 
+/// The thread whose signal was handed to an earlier handler last, and the signal.
+static HANDED: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+/// The signal whose earlier handler has raised `information`, if that is where it comes from: the thread is still inside that
+/// handler, as its mask shows. Such a signal is not another crash, but how that handler ends the program. Signal-safe.
+pub(crate) fn raised_by_handler(information: &libc::siginfo_t, context: &libc::ucontext_t) -> Option<i32> {
+    let [thread, signal] = [HANDED[0].load(Relaxed), HANDED[1].load(Relaxed)];
+    if thread == 0 || information.si_signo != libc::SIGABRT || information.si_code != libc::SI_TKILL {
+        return None;
+    }
+    let mask = (&raw const context.uc_sigmask).cast::<u64>();
+    // SAFETY: the set of the kernel, whose 64 signals are the first word of the C library's.
+    let held = Mask(unsafe { mask.read() });
+    (thread == raw::thread() && held.has(signal as i32)).then_some(signal as i32)
+}
+
 /// Whether the program goes on after the signal, for all we know: it has a handler of its own. Signal-safe.
 pub(crate) fn has_handler(signal: i32, chain: Chain) -> bool {
     let handler = next(signal).unwrap_or_default().handler;
@@ -135,6 +153,8 @@ pub(crate) unsafe fn hand_over(chain: Chain, information: &libc::siginfo_t, cont
     // SAFETY: as above.
     unsafe { mask.write(held & !Mask::of(signal).0) };
     let (process, thread) = (raw::process(), raw::thread());
+    HANDED[0].store(thread, Relaxed);
+    HANDED[1].store(signal as u32, Relaxed);
     let sent = raw::queue_to_thread(process, thread, signal, information);
     if process == 1 && !has_handler(signal, chain) {
         step_back(information, context);
@@ -183,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_comes_back() {
-        let kept = Kept::EMPTY;
+        let kept = Kept::new();
         assert_eq!(kept.read(), Some(Action::default()));
         let action = Action { handler: 1, flags: 2, restorer: 3, mask: Mask(4) };
         kept.write(&action);
@@ -197,7 +217,7 @@ mod tests {
 
     #[test]
     fn readers_see_whole_actions() {
-        let kept = Kept::EMPTY;
+        let kept = Kept::new();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 0..20_000 {

@@ -38,7 +38,7 @@ pub(crate) enum Ended {
 /// What is before the child's thread pointer, and what is behind it, in words: room for all that a C library keeps there.
 const TLS_WORDS: usize = 4096;
 
-/// Thread-local memory for the child: zeroes, and a pointer to itself, as the ABI of x86-64 has it.
+/// Thread-local memory for the child: zeroes, but for what [`run`] writes.
 static TLS: Shared<[usize; TLS_WORDS]> = Shared::new([0; TLS_WORDS]);
 
 /// Not zero while there is a child; the kernel clears it.
@@ -65,8 +65,11 @@ pub(crate) fn run(
     READY.store(0, Relaxed);
     ALIVE.store(1, Relaxed);
     let tls = TLS.get().cast::<usize>().wrapping_add(TLS_WORDS / 2);
-    // SAFETY: the word lies in the middle of the memory, which no child uses now.
-    unsafe { tls.write(tls as usize) };
+    // The ABI of x86-64 has a pointer to itself in the first word, and glibc another in the third.
+    for word in [tls, tls.wrapping_add(2)] {
+        // SAFETY: the word lies in the middle of the memory, which no child uses now.
+        unsafe { word.write(tls as usize) };
+    }
     // SAFETY: the stack lies ready for this, and the child before was waited for; the parent waits.
     let child = unsafe { raw::clone_sharing_memory(setup.child_top(), tls as usize, &ALIVE, run, argument) }?;
     let _ = raw::allow_tracer(child);

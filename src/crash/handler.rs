@@ -33,10 +33,13 @@
 use super::chain;
 use super::install::{self, Setup, Shared};
 use super::memory;
+use super::record::Excerpt;
+use super::registers::Registers;
 use super::signal;
-use super::site::{Others, Site};
+use super::sink::Deadline;
+use super::site::{Kind, Others, Site};
 use super::step::{self, Failure};
-use crate::sys::raw;
+use crate::sys::raw::{self, Mask};
 use core::arch::naked_asm;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicU32, AtomicUsize};
@@ -244,6 +247,16 @@ extern "C" fn report(_signal: i32, information: *mut libc::siginfo_t, context: *
     let site = unsafe { &mut *SITE.get() };
     // SAFETY: the kernel passed it, and nobody else knows it.
     let information = unsafe { &*information };
+    // SAFETY: as above.
+    let interrupted = unsafe { &*context };
+    let is_aftermath = site.tell_aftermath(setup, information, interrupted);
+    if is_aftermath {
+        // SAFETY: the kernel passed it, and nobody else knows it.
+        let context = unsafe { &mut *context };
+        // SAFETY: both are what the kernel passed to the handler.
+        unsafe { chain::hand_over(setup.options.chain, information, context) };
+        return;
+    }
     site.open(setup, information, context, &OTHERS);
     // SAFETY: the stack lies ready for this and belongs to whoever has the claim. The kernel puts the thread's own back
     // when the handler returns, from the context.
@@ -257,6 +270,75 @@ extern "C" fn report(_signal: i32, information: *mut libc::siginfo_t, context: *
     if chain::has_handler(information.si_signo, setup.options.chain) {
         give_back();
     }
+}
+
+/// Reports where the calling thread is, and returns; does nothing when nothing is installed, and when no turn comes within
+/// the limit of a report. Not for a signal handler that may have interrupted a report.
+#[inline(never)]
+pub(crate) fn report_here(kind: Kind, message: Excerpt<1024>) {
+    let registers = Registers::here();
+    let Some(setup) = install::setup().filter(|setup| setup.work_top() != 0) else { return };
+    if setup.is_on_work(registers.sp() as usize) || !claim_patiently(setup) {
+        return;
+    }
+    let held = raw::mask(libc::SIG_BLOCK, Mask(u64::MAX).without(signal::all()));
+    // SAFETY: this thread has the claim.
+    let site = unsafe { &mut *SITE.get() };
+    site.open_here(setup, kind, message, &registers);
+    // SAFETY: the stack lies ready for this and belongs to whoever has the claim; the function takes a site.
+    unsafe { call_on(core::ptr::from_mut(site), run_here, setup.work_top()) };
+    raw::mask(libc::SIG_SETMASK, held);
+    give_back();
+}
+
+/// All steps, on the stack that they need.
+extern "C" fn run_here(site: *mut Site) {
+    // SAFETY: the pointer is that of the one who has the claim, and waits.
+    let site = unsafe { &mut *site };
+    site.run(|thread| REPORTER.store(thread, Relaxed));
+    FAULTS.store(0, Relaxed);
+}
+
+/// Waits for the claim, for as long as a report may take.
+fn claim_patiently(setup: &Setup) -> bool {
+    let mut deadline = Deadline::in_ms(setup.options.limit_ms);
+    // Acquire pairs with the release that gave the claim back.
+    while CLAIM.compare_exchange(FREE, CLAIMED, AcqRel, Acquire).is_err() {
+        let left_ms = deadline.left_ms();
+        if left_ms == 0 {
+            return false;
+        }
+        raw::futex_wait(&CLAIM, CLAIMED, u64::from(left_ms) * 1_000_000);
+    }
+    true
+}
+
+/// Calls `run(site)` on another stack, and comes back.
+///
+/// # Safety
+/// `stack` is the upper end, aligned to 16, of memory that nobody else uses until `run` has returned.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn call_on(site: *mut Site, run: extern "C" fn(*mut Site), stack: usize) {
+    naked_asm!("push rbp", "mov rbp, rsp", "mov rsp, rdx", "call rsi", "mov rsp, rbp", "pop rbp", "ret")
+}
+
+/// Calls `run(site)` on another stack, and comes back.
+///
+/// # Safety
+/// `stack` is the upper end, aligned to 16, of memory that nobody else uses until `run` has returned.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn call_on(site: *mut Site, run: extern "C" fn(*mut Site), stack: usize) {
+    naked_asm!(
+        "stp x29, x30, [sp, #-16]!",
+        "mov x29, sp",
+        "mov sp, x2",
+        "blr x1",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #16",
+        "ret",
+    )
 }
 
 /// The program may go on: others may report, and those who wait go on as well.

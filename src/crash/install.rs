@@ -22,6 +22,7 @@ use super::options::{Builder, Destination, LONGEST_PATH};
 use super::record::Excerpt;
 use super::signal;
 use super::sink::{self, Sink};
+use super::site::Kind;
 use crate::sys::raw::{self, Action, AltStack, Errno, Identity, Mask, PAGE};
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -225,6 +226,15 @@ impl Builder {
         super::panic::install(self.panic);
         Ok(())
     }
+}
+
+/// Writes where the calling thread is, with names, to where reports go as text; the program goes on. Nothing when nothing is
+/// installed.
+///
+/// Not for signal handlers: a report that the signal has interrupted would be waited for, though not for ever.
+#[inline(never)]
+pub fn trace() {
+    handler::report_here(Kind::Here, Excerpt::EMPTY);
 }
 
 /// Takes the handlers back, where they are still ours, and closes what was kept open. The memory stays: about 1.4 MiB of

@@ -19,9 +19,11 @@
 #![allow(unsafe_code)]
 
 use super::install::Setup;
+use super::json;
 use super::modules::{Module, Modules, Origin};
 use super::record::Trace;
-use super::symbolize::{Place, Symbolizer, Wanted, demangle};
+use super::render::Render;
+use super::symbolize::{Place, Source, Symbolizer, Wanted, demangle};
 use super::text;
 use super::unwind::Frame;
 use super::writer::{Tone, Writer};
@@ -40,33 +42,102 @@ const MOST_SOURCE: usize = 4 << 20;
 /// What the names of a trace are made with.
 pub(crate) struct Names<'a, 'arena> {
     pub(crate) setup: &'a Setup,
-    pub(crate) modules: &'a Modules<'a>,
-    pub(crate) symbolizer: &'a mut Symbolizer<'arena>,
+    pub(crate) symbolizer: Symbolizer<'arena>,
     /// Whether the source is still to be shown.
     pub(crate) source: bool,
+    /// Whether it is the stack of a panic.
+    pub(crate) is_panic: bool,
+}
+
+impl Render for Names<'_, '_> {
+    /// All frames of a trace, but for those of a panic's own machinery at its beginning.
+    fn show(&mut self, trace: &Trace, modules: &Modules<'_>, to: &mut Writer) {
+        let first = if self.is_panic { self.behind_panic(trace, modules) } else { 0 };
+        text::each_line(trace, to, |number, frame, to| {
+            if number >= first {
+                self.frame(number, frame, modules, to);
+            }
+        });
+        text::end(trace, to);
+        // The first stack is that of the thread that crashed; others are shown without.
+        (self.source, self.is_panic) = (false, false);
+    }
+
+    fn tell(&mut self, frame: &Frame, modules: &Modules<'_>, to: &mut Writer) {
+        self.functions(frame, modules, to);
+    }
 }
 
 impl Names<'_, '_> {
-    /// All frames of a trace.
-    pub(crate) fn trace(&mut self, trace: &Trace, to: &mut Writer) {
-        text::each_line(trace, to, |number, frame, to| self.frame(number, frame, to));
-        text::end(trace, to);
+    /// The number of the first frame behind the machinery of a panic; 0 when there was none.
+    fn behind_panic(&mut self, trace: &Trace, modules: &Modules<'_>) -> u32 {
+        /// How deep that machinery may be.
+        const DEEPEST: usize = 16;
+        let mut first = 0;
+        for (number, frame) in trace.kept().take(DEEPEST) {
+            let address = frame.lookup();
+            let Some(module) = modules.find(address) else { continue };
+            let wanted = wanted(self.setup, &module);
+            let (mut is_begin, mut is_core) = (false, false);
+            let _ = self.symbolizer.place(&wanted, address.wrapping_sub(module.bias), &mut |place| {
+                let name = place.function.unwrap_or_default();
+                let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+                is_begin |= has(b"rust_begin_unwind");
+                is_core |= has(b"4core9panicking");
+            });
+            if is_begin || (is_core && first > 0 && number == first) {
+                first = number + 1;
+            }
+        }
+        first
+    }
+
+    /// Fields of JSON about the functions of one frame.
+    fn functions(&mut self, frame: &Frame, modules: &Modules<'_>, to: &mut Writer) {
+        let address = frame.lookup();
+        let Some(module) = modules.find(address).filter(|module| module.origin != Origin::Anonymous) else { return };
+        let wanted = wanted(self.setup, &module);
+        to.text(",\"functions\":[");
+        let mut is_first = true;
+        let found = self.symbolizer.place(&wanted, address.wrapping_sub(module.bias), &mut |place| {
+            to.text(if is_first { "" } else { "," }).text("{\"inlined\":").text(if place.inlined {
+                "true"
+            } else {
+                "false"
+            });
+            is_first = false;
+            if let Some(mangled) = place.function {
+                let mut buffer = [0; LONGEST_NAME];
+                let name = demangle::demangle_in(mangled, &mut buffer).map_or(mangled, str::as_bytes);
+                json::text("name", name, to);
+            }
+            let mut path = [0; 4096];
+            if let Some(path) = place.source.and_then(|source| joined(&source, &mut path)) {
+                json::text("file", path.to_bytes(), to);
+                to.text(",\"line\":").decimal(place.line.into()).text(",\"column\":").decimal(place.column.into());
+            }
+            to.text("}");
+        });
+        to.text("]");
+        if let Err(why) = found {
+            json::text("no_name", why.in_words().as_bytes(), to);
+        }
     }
 
     /// One frame: a line for each function that it stands for.
-    fn frame(&mut self, number: u32, frame: &Frame, to: &mut Writer) {
+    fn frame(&mut self, number: u32, frame: &Frame, modules: &Modules<'_>, to: &mut Writer) {
         let address = frame.lookup();
-        let Some(module) = self.modules.find(address).filter(|module| module.origin != Origin::Anonymous) else {
+        let Some(module) = modules.find(address).filter(|module| module.origin != Origin::Anonymous) else {
             text::frame_number(number, to);
             to.text("?? ").address(frame.pc).text("  ");
-            text::place(frame.pc, self.modules, to);
+            text::place(frame.pc, modules, to);
             text::remark(frame, to);
             to.text("\n");
             return;
         };
         let wanted = wanted(self.setup, &module);
-        let (modules, wants_source) = (self.modules, self.source);
-        let mut shown = Shown { is_named: false, is_open: false, source: false };
+        let wants_source = self.source;
+        let mut shown = Shown { is_open: false, source: false };
         let found = self.symbolizer.place(&wanted, address.wrapping_sub(module.bias), &mut |place| {
             text::frame_number(number, to);
             function(place, to);
@@ -76,7 +147,6 @@ impl Names<'_, '_> {
                 text::remark(frame, to);
                 shown.is_open = true;
             }
-            shown.is_named = true;
             to.text("\n");
             if wants_source && !shown.source {
                 shown.source = source(place, to);
@@ -98,7 +168,6 @@ impl Names<'_, '_> {
 
 /// What was shown of a frame.
 struct Shown {
-    is_named: bool,
     /// Whether the function that was not inlined was shown, and with it the place in the module.
     is_open: bool,
     source: bool,
@@ -109,11 +178,13 @@ fn wanted<'a>(setup: &Setup, module: &'a Module<'a>) -> Wanted<'a> {
     let length = (module.span.end - module.span.start) as usize;
     // SAFETY: the kernel maps its module into every process for as long as it lives, for reading.
     let kernel = || unsafe { core::slice::from_raw_parts(module.span.start as *const u8, length) };
+    let is_program = module.span.contains(setup.auxiliary.program_headers);
     Wanted {
         path: module.path,
         build_id: module.build_id.as_bytes(),
         mapped: (module.mapping.start, module.mapping.end),
-        is_program: module.span.contains(setup.auxiliary.program_headers),
+        is_program,
+        descriptor: setup.executable().filter(|_| is_program),
         image: (module.origin == Origin::Kernel).then(kernel),
     }
 }
@@ -154,19 +225,24 @@ fn function(place: &Place<'_>, to: &mut Writer) {
     }
 }
 
-/// Shows the source around a line; whether the file was there.
-fn source(place: &Place<'_>, to: &mut Writer) -> bool {
-    let Some(source) = place.source.filter(|_| place.line > 0) else { return false };
-    let mut path = [0; 4096];
+/// The path of a source file, whole; none when it is too long.
+fn joined<'a>(source: &Source<'_>, into: &'a mut [u8; 4096]) -> Option<&'a CStr> {
     let mut length = 0;
     for (index, piece) in source.pieces().enumerate() {
         let separator: &[u8] = if index > 0 { b"/" } else { b"" };
         for byte in separator.iter().chain(piece) {
-            let Some(place) = path[..4095].get_mut(length) else { return false };
-            (*place, length) = (*byte, length + 1);
+            *into[..4095].get_mut(length)? = *byte;
+            length += 1;
         }
     }
-    let Ok(path) = CStr::from_bytes_until_nul(&path) else { return false };
+    CStr::from_bytes_until_nul(into).ok()
+}
+
+/// Shows the source around a line; whether the file was there.
+fn source(place: &Place<'_>, to: &mut Writer) -> bool {
+    let Some(source) = place.source.filter(|_| place.line > 0) else { return false };
+    let mut path = [0; 4096];
+    let Some(path) = joined(&source, &mut path) else { return false };
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     let Ok(file) = raw::open(libc::AT_FDCWD, path, flags, 0) else { return false };
     let is_file = raw::identity(file).is_ok_and(|about| about.kind == raw::Kind::Regular);

@@ -67,6 +67,7 @@ impl fmt::Debug for Path {
 
 /// Where a report goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(clippy::large_enum_variant, reason = "there are three, and they are read where nothing can be allocated")]
 pub enum Destination {
     /// Nowhere.
     #[default]
@@ -78,15 +79,6 @@ pub enum Destination {
     Descriptor(i32),
     /// A new file for each report, after a template ([`options`](self)).
     File(Path),
-}
-
-/// Text or JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs: `"schema": "toolbox.crash/1"`.
-    Json,
 }
 
 /// Whether there is colour.
@@ -193,7 +185,7 @@ impl Builder {
         self
     }
 
-    /// Where the report goes as JSON.
+    /// Where the report goes as JSON: one object, `"schema": "toolbox.crash/1"`.
     pub const fn json(mut self, destination: Destination) -> Self {
         self.json = destination;
         self

@@ -8,27 +8,24 @@
 //! The modules lie in statics that belong to the thread which reports.
 #![allow(unsafe_code)]
 
+use super::chain;
 use super::child::{self, Ended};
 use super::fault::{self, Sort, Surroundings};
 use super::install::{self, Setup, Shared};
+use super::json;
 use super::maps;
 use super::memory::{Memory, OwnMemory};
 use super::modules::{Modules, Slot};
-#[cfg(feature = "symbolize")]
-use super::names;
-#[cfg(feature = "symbolize")]
-use super::options::Path;
 use super::options::{Callback, Color, Destination};
 use super::record::{Crash, Excerpt, Record, Trace};
 use super::registers::Registers;
+use super::render::{Raw, Render, has_names, with_names};
 use super::signal;
 use super::sink::{Deadline, Sink};
 use super::step::{self, Failure};
-#[cfg(feature = "symbolize")]
-use super::symbolize::{Arena, Folders, Symbolizer};
 use super::text;
 use super::threads::{self, Threads};
-use super::unwind::{Kind, Scratch, Walker};
+use super::unwind::{self, Scratch, Walker};
 use super::writer::{SINKS, Tone, Writer};
 use crate::sys::raw::{self, Action, Errno, Mask};
 use core::cell::RefCell;
@@ -40,44 +37,6 @@ use core::sync::atomic::{AtomicU32, AtomicUsize};
 const MODULES: usize = 1024;
 /// How long all their paths are, in bytes.
 const PATHS: usize = 64 << 10;
-
-/// How much memory names may take, in bytes; taken as it is used.
-#[cfg(feature = "symbolize")]
-const ARENA: usize = 256 << 20;
-
-/// Writes the frames of a trace.
-pub(crate) type Show<'a> = dyn FnMut(&Trace, &Modules<'_>, &mut Writer) + 'a;
-
-/// Whether names are wanted, and can be had.
-fn has_names(setup: &Setup) -> bool {
-    cfg!(feature = "symbolize") && setup.options.names
-}
-
-/// Lends `work` a way to write frames without names.
-fn with_raw(work: impl FnOnce(&mut Show<'_>)) {
-    work(&mut |trace, modules, writer| text::trace(trace, modules, writer));
-}
-
-/// Lends `work` a way to write frames with names; without them where there is no memory for it.
-#[cfg(feature = "symbolize")]
-fn with_names(setup: &Setup, work: impl FnOnce(&mut Show<'_>)) {
-    let sizes = [ARENA, ARENA / 8, ARENA / 64];
-    let Some(arena) = sizes.into_iter().find_map(|size| Arena::new(size).ok()) else { return with_raw(work) };
-    let folder = setup.options.debug;
-    let debug = [folder.as_ref().map_or(&b"/usr/lib/debug"[..], Path::as_bytes)];
-    let mut symbolizer = Symbolizer::new(&arena, Folders { debug: &debug, root: b"" });
-    // Once, and for the first stack only, which is that of the thread that crashed.
-    let mut source = setup.options.source;
-    work(&mut |trace, modules, writer| {
-        names::Names { setup, modules, symbolizer: &mut symbolizer, source }.trace(trace, writer);
-        source = false;
-    });
-}
-
-#[cfg(not(feature = "symbolize"))]
-fn with_names(_setup: &Setup, work: impl FnOnce(&mut Show<'_>)) {
-    with_raw(work);
-}
 
 static SLOTS: Shared<[Slot; MODULES]> = Shared::new([Slot::EMPTY; MODULES]);
 static PATHS_OF_MODULES: Shared<[u8; PATHS]> = Shared::new([0; PATHS]);
@@ -128,7 +87,7 @@ impl Others {
 type Step = (&'static str, fn(&mut Site), u32);
 
 /// All steps in their order. What is first needs least.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("headline", Site::headline, 0),
     ("identity", Site::identity, 1000),
     ("registers", Site::registers, 1000),
@@ -138,18 +97,51 @@ const STEPS: [Step; 10] = [
     ("other crashes", Site::others, 1000),
     // It has a deadline of its own, and a child to be waited for.
     ("names", Site::beside, 0),
+    ("JSON", Site::rest_of_json, 2000),
     ("callback", Site::callback, u32::MAX),
     ("end", Site::end, 1000),
 ];
 
+/// What is reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A signal.
+    Signal,
+    /// A panic, and where it was raised.
+    Panic {
+        /// The source file.
+        file: Excerpt<256>,
+        /// The line, counted from 1.
+        line: u32,
+        /// The column, counted from 1.
+        column: u32,
+    },
+    /// Where a thread is, because it asked.
+    Here,
+}
+
+/// How many return addresses tell a panic from another.
+const WITNESSES: usize = 4;
+
+/// A panic that was reported: its thread, and return addresses with the places where they lay.
+#[derive(Clone, Copy, Debug)]
+struct Panicked {
+    thread: u32,
+    witnesses: [(u64, u64); WITNESSES],
+}
+
 /// A report under way.
 pub(crate) struct Site {
+    kind: Kind,
+    panicked: Panicked,
     setup: Option<&'static Setup>,
     information: *const libc::siginfo_t,
     context: *mut libc::ucontext_t,
     others: Option<&'static Others>,
     pub(crate) record: Record,
     pub(crate) writer: Writer,
+    /// The report as JSON.
+    pub(crate) json: Writer,
     deadline: Deadline,
     pub(crate) modules: Modules<'static>,
     pub(crate) scratch: Scratch,
@@ -169,12 +161,15 @@ impl Site {
     /// No report.
     pub(crate) const fn new() -> Self {
         Self {
+            kind: Kind::Signal,
+            panicked: Panicked { thread: 0, witnesses: [(0, 0); WITNESSES] },
             setup: None,
             information: core::ptr::null(),
             context: core::ptr::null_mut(),
             others: None,
             record: Record::new(),
             writer: Writer::NONE,
+            json: Writer::NONE,
             deadline: Deadline::NONE,
             modules: Modules::new(&mut [], &mut []),
             scratch: Scratch::new(),
@@ -196,8 +191,27 @@ impl Site {
         context: *mut libc::ucontext_t,
         others: &'static Others,
     ) {
-        self.setup = Some(setup);
+        self.kind = Kind::Signal;
         (self.information, self.context, self.others) = (information, context, Some(others));
+        self.begin(setup);
+    }
+
+    /// Begins a report of the calling thread without a signal. Signal-safe.
+    pub(crate) fn open_here(
+        &mut self,
+        setup: &'static Setup,
+        kind: Kind,
+        message: Excerpt<1024>,
+        registers: &Registers,
+    ) {
+        self.kind = kind;
+        (self.information, self.context, self.others) = (core::ptr::null(), core::ptr::null_mut(), None);
+        self.record = Record { message, registers: *registers, ..Record::new() };
+        self.begin(setup);
+    }
+
+    fn begin(&mut self, setup: &'static Setup) {
+        self.setup = Some(setup);
         self.deadline = Deadline::in_ms(setup.options.limit_ms);
         self.timer = None;
         self.held = [None; 2];
@@ -205,11 +219,66 @@ impl Site {
         let mut text = setup.text;
         text.check();
         self.writer.begin([text, Sink::NONE], [is_colored(setup.options.color, &text), false], self.deadline);
+        let mut json = if matches!(self.kind, Kind::Here) { Sink::NONE } else { setup.json };
+        json.check();
+        self.json.begin([json, Sink::NONE], [false; SINKS], self.deadline);
         // SAFETY: the claim is ours, and the modules of an earlier report are replaced right here.
         let slots = unsafe { &mut *SLOTS.get() };
         // SAFETY: as above.
         let names = unsafe { &mut *PATHS_OF_MODULES.get() };
         self.modules = Modules::new(slots, names);
+    }
+
+    /// Writes one line instead of a report, when the signal is only how something ends that was reported: a panic, or an
+    /// earlier handler that calls `abort`. Whether that is so. Signal-safe.
+    pub(crate) fn tell_aftermath(
+        &mut self,
+        setup: &'static Setup,
+        information: &libc::siginfo_t,
+        context: &libc::ucontext_t,
+    ) -> bool {
+        if information.si_signo != libc::SIGABRT {
+            return false;
+        }
+        let handler = chain::raised_by_handler(information, context);
+        if handler.is_none() && !self.is_of_panic() {
+            return false;
+        }
+        self.begin(setup);
+        self.writer.text("*** toolbox: aborted by ");
+        match handler {
+            Some(signal) => self.writer.text("the earlier handler of ").text(signal::name(signal)),
+            None => self.writer.text("the panic above"),
+        };
+        self.writer.text("\n").flush();
+        true
+    }
+
+    /// Whether this thread is still inside the panic that was reported last.
+    fn is_of_panic(&self) -> bool {
+        let Panicked { thread, witnesses } = self.panicked;
+        let memory = OwnMemory::new();
+        thread != 0
+            && thread == raw::thread()
+            && witnesses.iter().all(|(place, value)| memory.word(*place) == Ok(*value))
+    }
+
+    /// Remembers the return addresses around a panic.
+    fn note_panic(&mut self) {
+        /// The first frames are the hook's, and gone when it returns.
+        const SKIPPED: usize = 2;
+        let mut panicked = Panicked { thread: self.record.thread, witnesses: [(0, 0); WITNESSES] };
+        let memory = memory();
+        let outer = self.record.trace.kept().skip(SKIPPED).filter_map(|(_, frame)| frame.cfa);
+        let mut count = 0;
+        for (witness, cfa) in panicked.witnesses.iter_mut().zip(outer) {
+            let place = cfa.wrapping_sub(8);
+            *witness = (place, memory.word(place).unwrap_or(0));
+            count += 1;
+        }
+        if count == WITNESSES {
+            self.panicked = panicked;
+        }
     }
 
     /// All steps. `known` is told the number of this thread. Signal-safe.
@@ -249,6 +318,9 @@ impl Site {
 
     /// Signal, code, address and registers: all of it is in what the kernel passed.
     fn headline(&mut self) {
+        if self.information.is_null() {
+            return self.write_headline();
+        }
         // SAFETY: the kernel passed it to the handler, which has not returned.
         let information = unsafe { &*self.information };
         // SAFETY: as above.
@@ -271,7 +343,19 @@ impl Site {
             let user = unsafe { information.si_uid() };
             record.sender = record.sender.map(|(process, _)| (process, user));
         }
-        text::headline(&self.record, &mut self.writer);
+        self.write_headline();
+    }
+
+    fn write_headline(&mut self) {
+        match self.kind {
+            Kind::Signal => text::headline(&self.record, &mut self.writer),
+            Kind::Panic { file, line, column } => {
+                text::panic_headline(&self.record, &file, line, column, &mut self.writer)
+            }
+            Kind::Here => {
+                self.writer.text("*** toolbox: a trace that was asked for\n");
+            }
+        }
     }
 
     /// Process, thread, name, time; and the report files, whose names are made of them.
@@ -290,6 +374,9 @@ impl Site {
     fn open_files(&mut self, setup: &Setup) {
         let mut created = [Sink::NONE; SINKS];
         let destinations = [setup.options.text, setup.options.file];
+        if matches!(self.kind, Kind::Here) {
+            return;
+        }
         let mut trouble = None;
         for (index, (sink, destination)) in created.iter_mut().zip(destinations).enumerate() {
             let (files, bytes) = (setup.options.files, setup.options.bytes);
@@ -312,10 +399,17 @@ impl Site {
             let open = *self.writer.sinks();
             let colored = created.map(|sink| is_colored(setup.options.color, &sink));
             self.writer.redirect(created, colored);
-            text::headline(&self.record, &mut self.writer);
+            self.write_headline();
             self.writer.flush();
             let both = [if created[0].is_open() { created[0] } else { open[0] }, created[1]];
             self.writer.redirect(both, both.map(|sink| is_colored(setup.options.color, &sink)));
+        }
+        if let Destination::File(template) = setup.options.json {
+            let (program, files) = (setup.program.as_bytes(), setup.options.files);
+            match setup.folders[2].create(&template, &self.record, program, files, setup.options.bytes) {
+                Ok(file) => self.json.redirect([file, Sink::NONE], [false; SINKS]),
+                Err(error) => trouble = Some(error),
+            }
         }
         if let Some(error) = trouble {
             self.writer.text("(no report file: error ").decimal(error.0.unsigned_abs().into()).text(")\n");
@@ -323,6 +417,9 @@ impl Site {
     }
 
     fn registers(&mut self) {
+        if !matches!(self.kind, Kind::Signal) {
+            return;
+        }
         text::registers(&self.record, &mut self.writer);
     }
 
@@ -365,6 +462,9 @@ impl Site {
 
     /// What the address is, by what is around it; and what the C library has to say.
     fn cause(&mut self) {
+        if !matches!(self.kind, Kind::Signal) {
+            return;
+        }
         self.record.message = self.last_words();
         if !self.record.message.as_bytes().is_empty() {
             self.writer.text("message  ").foreign(self.record.message.as_bytes().trim_ascii_end()).text("\n");
@@ -405,17 +505,26 @@ impl Site {
     fn stack(&mut self) {
         let memory = memory();
         let trace = &mut self.record.trace;
+        // Without a signal the first frames are ours: where the registers were taken, and who asked for that.
+        let mut ours = if matches!(self.kind, Kind::Signal) { 0 } else { 2 };
         let end = Walker::new(&memory, &self.modules, &mut self.scratch).run(
             &self.record.registers,
-            Kind::Stopped,
+            if matches!(self.kind, Kind::Signal) { unwind::Kind::Stopped } else { unwind::Kind::Call },
             &mut |frame| {
-                trace.push(frame);
+                if ours == 0 {
+                    trace.push(frame);
+                } else {
+                    ours -= 1;
+                }
                 ControlFlow::Continue(())
             },
         );
         trace.finish(end);
         text::trace(&self.record.trace, &self.modules, &mut self.writer);
         text::builds(&self.record.trace, &self.modules, &mut self.writer);
+        if self.is_panic() {
+            self.note_panic();
+        }
     }
 
     /// Threads that crashed meanwhile, a line each.
@@ -457,7 +566,7 @@ impl Site {
                     self.writer.decimal(error.0.unsigned_abs().into()).text(")\n");
                     self.watch(u32::MAX);
                     if has_names(setup) {
-                        with_names(setup, |show| self.name(show));
+                        with_names(setup, self.is_panic(), |render| self.name(render));
                     }
                     return;
                 }
@@ -466,10 +575,10 @@ impl Site {
     }
 
     /// The names of the stack that was written raw.
-    fn name(&mut self, show: &mut Show<'_>) {
+    fn name(&mut self, render: &mut dyn Render) {
         self.writer.text("*** names\n");
         self.writer.limit(MOST_BYTES);
-        show(&self.record.trace, &self.modules, &mut self.writer);
+        render.show(&self.record.trace, &self.modules, &mut self.writer);
         let is_cut = self.writer.is_full();
         self.writer.limit(u64::MAX);
         if is_cut {
@@ -477,9 +586,43 @@ impl Site {
         }
     }
 
+    /// The report as JSON, in the child: everything but the end.
+    fn whole_json(&mut self, setup: &Setup, render: &mut dyn Render, has_threads: bool) {
+        if !self.json.is_open() {
+            return;
+        }
+        json::head(&self.record, setup, &mut self.json);
+        let (trace, modules) = (&self.record.trace, &self.modules);
+        json::trace(trace, modules, &mut |frame, to| render.tell(frame, modules, to), &mut self.json);
+        if has_threads && self.refused.is_none() {
+            threads::show_json(self, render);
+        }
+        self.json.flush();
+    }
+
+    /// The end of it; and all of it, raw, if there was no child to write it.
+    fn rest_of_json(&mut self) {
+        let Some(setup) = self.setup.filter(|_| self.json.is_open()) else { return };
+        if STAGE.load(Relaxed) < JSON {
+            self.whole_json(setup, &mut Raw, false);
+        }
+        self.json.text(",\"also_crashed\":[");
+        for (index, (thread, signal)) in self.others.iter().flat_map(|others| others.each()).enumerate() {
+            self.json.text(if index > 0 { "," } else { "" }).text("{\"thread\":").decimal(thread.into());
+            json::text("signal", signal::name(signal).as_bytes(), &mut self.json);
+            self.json.text("}");
+        }
+        self.json.text("],\"end\":true}\n").flush();
+    }
+
+    fn is_panic(&self) -> bool {
+        matches!(self.kind, Kind::Panic { .. })
+    }
+
     /// What the program wants to add.
     fn callback(&mut self) {
         match self.setup.and_then(|setup| setup.options.callback) {
+            _ if !matches!(self.kind, Kind::Signal) => {}
             None => {}
             Some(Callback::Rust(call)) => {
                 call(&Crash { record: &self.record, writer: RefCell::new(&mut self.writer) });
@@ -513,19 +656,24 @@ impl Site {
                 sink.close();
             }
         }
+        if matches!(setup.options.json, Destination::File(_)) {
+            self.json.sinks()[0].close();
+        }
     }
 }
 
 /// How much of the crashing thread's names is written, in bytes.
 const MOST_BYTES: u64 = 48 << 10;
 
-/// What the child is at: threads are stopped, names are looked for, threads are shown with names, threads are shown raw.
+/// What the child is at: threads are stopped, names are looked for, threads are shown with names, threads are shown raw,
+/// everything is written as JSON.
 static STAGE: AtomicU32 = AtomicU32::new(STOP);
 const STOP: u32 = 0;
 const NAMES: u32 = 1;
 const THREADS: u32 = 2;
 const RAW_THREADS: u32 = 3;
-const DONE: u32 = 4;
+const JSON: u32 = 4;
+const DONE: u32 = 5;
 
 /// What the child does. One that follows another which crashed goes on behind what that one was at.
 extern "C" fn in_child(site: usize) {
@@ -536,27 +684,33 @@ extern "C" fn in_child(site: usize) {
     raw::die_with_parent();
     child::lift_limits();
     site.refused = None;
-    if setup.options.threads {
+    let has_threads = setup.options.threads && matches!(site.kind, Kind::Signal);
+    if has_threads {
         child::wait_until_ready();
         threads::stop(site);
     }
     let has_names = has_names(setup) && first <= THREADS;
-    let work = |show: &mut Show<'_>| {
+    let is_panic = site.is_panic();
+    let mut work = |render: &mut dyn Render| {
         if has_names && first <= NAMES {
             STAGE.store(NAMES, Relaxed);
-            site.name(show);
+            site.name(render);
             site.writer.flush();
         }
-        if setup.options.threads && first <= RAW_THREADS {
+        if has_threads && first <= RAW_THREADS {
             STAGE.store(first.max(THREADS), Relaxed);
-            threads::show(site, show);
+            threads::show(site, render);
             site.writer.flush();
+        }
+        if first <= RAW_THREADS {
+            STAGE.store(JSON, Relaxed);
+            site.whole_json(setup, render, has_threads);
         }
     };
     if has_names {
-        with_names(setup, work)
+        with_names(setup, is_panic, work)
     } else {
-        with_raw(work)
+        work(&mut Raw)
     }
     STAGE.store(DONE, Relaxed);
 }

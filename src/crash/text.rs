@@ -15,7 +15,7 @@
 
 use super::fault::{self, Sort};
 use super::modules::{Module, Modules, Origin};
-use super::record::{Access, Line, Record, Trace};
+use super::record::{Access, Excerpt, Line, Record, Trace};
 use super::signal;
 use super::unwind::{End, Frame, Kind, Trust};
 use super::writer::{Tone, Writer};
@@ -34,6 +34,19 @@ pub(crate) fn headline(record: &Record, to: &mut Writer) {
         address_in_words(record, address, to);
     }
     to.tone(Tone::Plain).text("\n");
+}
+
+/// The first lines of a panic. Signal-safe.
+pub(crate) fn panic_headline(record: &Record, file: &Excerpt<256>, line: u32, column: u32, to: &mut Writer) {
+    to.tone(Tone::Alarm).text("*** toolbox: panicked: ");
+    for (index, part) in record.message.as_bytes().split(|byte| *byte == b'\n').enumerate() {
+        to.text(if index > 0 { "\n         " } else { "" }).foreign(part);
+    }
+    to.tone(Tone::Plain).text("\n");
+    if line > 0 {
+        to.text("at       ").foreign(file.as_bytes()).text(":").decimal(u64::from(line));
+        to.text(":").decimal(u64::from(column)).text("\n");
+    }
 }
 
 fn address_in_words(record: &Record, address: u64, to: &mut Writer) {

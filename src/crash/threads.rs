@@ -16,8 +16,10 @@
 //! The requests of `ptrace` get pointers to structures of ours of the size that they announce.
 #![allow(unsafe_code)]
 
+use super::json;
 use super::registers::Registers;
-use super::site::{self, Show, Site};
+use super::render::Render;
+use super::site::{self, Site};
 use super::unwind::{Kind, Walker};
 use crate::sys::raw::{self, Errno};
 use core::ffi::CStr;
@@ -117,7 +119,7 @@ pub(crate) fn stop(site: &mut Site) {
 }
 
 /// In the child: shows the stacks of the threads that [`stop`] has stopped. Signal-safe.
-pub(crate) fn show(site: &mut Site, show: &mut Show<'_>) {
+pub(crate) fn show(site: &mut Site, render: &mut dyn Render) {
     let count = site.threads.count;
     if count == 0 && site.refused.is_none() {
         return;
@@ -134,7 +136,7 @@ pub(crate) fn show(site: &mut Site, show: &mut Show<'_>) {
     let mut shown = 0;
     while shown < count && !site.writer.is_full() {
         let number = site.threads.numbers[shown];
-        show_one(site, number, show);
+        show_one(site, number, render);
         site.writer.flush();
         shown += 1;
     }
@@ -150,26 +152,61 @@ pub(crate) fn show(site: &mut Site, show: &mut Show<'_>) {
 }
 
 /// One thread, which was told to stop.
-fn show_one(site: &mut Site, number: u32, show: &mut Show<'_>) {
-    let Some(registers) = registers_of(number) else { return };
+fn show_one(site: &mut Site, number: u32, render: &mut dyn Render) {
+    let Some(registers) = registers_of(number, false) else { return };
     let mut name = [0; 17];
     let name = name_of(site.record.process, number, &mut name);
     site.writer.text("thread   ").decimal(u64::from(number)).text(" \"").foreign(name).text("\"\n");
+    walk(site, &registers);
+    render.show(&site.other, &site.modules, &mut site.writer);
+}
+
+/// As [`show`], as JSON, after it. Signal-safe.
+pub(crate) fn show_json(site: &mut Site, render: &mut dyn Render) {
+    site.json.text(",\"threads\":[");
+    site.json.limit(MOST_BYTES * 4);
+    let (mut shown, mut left_out) = (0, site.threads.left_out);
+    for index in 0..site.threads.count {
+        // Only whole threads, so that it stays an object.
+        if site.json.has_less_than(MOST_BYTES) {
+            left_out += 1;
+            continue;
+        }
+        let number = site.threads.numbers[index];
+        let Some(registers) = registers_of(number, true) else { continue };
+        let mut name = [0; 17];
+        let name = name_of(site.record.process, number, &mut name);
+        site.json.text(if shown > 0 { "," } else { "" }).text("{\"thread\":").decimal(number.into());
+        json::text("name", name, &mut site.json);
+        walk(site, &registers);
+        let modules = &site.modules;
+        json::trace(&site.other, modules, &mut |frame, to| render.tell(frame, modules, to), &mut site.json);
+        site.json.text("}");
+        shown += 1;
+    }
+    site.json.limit(u64::MAX);
+    site.json.text("],\"threads_left_out\":").decimal(left_out as u64);
+}
+
+/// Walks the stack of a thread that has stopped.
+fn walk(site: &mut Site, registers: &Registers) {
     let memory = site::memory();
     site.other.clear();
     let trace = &mut site.other;
     let walker = Walker::new(&memory, &site.modules, &mut site.scratch).at_most(MOST_FRAMES);
-    let end = walker.run(&registers, Kind::Stopped, &mut |frame| {
+    let end = walker.run(registers, Kind::Stopped, &mut |frame| {
         trace.push(frame);
         ControlFlow::Continue(())
     });
     trace.finish(end);
-    show(&site.other, &site.modules, &mut site.writer);
 }
 
 /// The registers of a thread that was told to stop, once it has; none when it does not within a quarter of a second.
-fn registers_of(number: u32) -> Option<Registers> {
+fn registers_of(number: u32, has_stopped: bool) -> Option<Registers> {
     for attempt in 0..1000 {
+        if has_stopped {
+            break;
+        }
         match raw::wait(number, libc::__WALL | libc::WNOHANG) {
             Ok(Some(status)) if libc::WIFSTOPPED(status) => break,
             Ok(Some(_)) | Err(Errno(libc::ECHILD)) => return None, // It has ended, or is not ours.

@@ -225,26 +225,27 @@ mod tests {
     fn numbers<T>(bytes: &[u8], read: impl Fn(&mut Cursor<'_>) -> Option<T>) -> Option<T> {
         let mut window = Window::new();
         let slices = [(0x1000, bytes)];
-        let mut cursor = Cursor::new(&Slices(&slices), &mut window, 0x1000, 0x1000 + bytes.len() as u64);
+        let memory = Slices(&slices);
+        let mut cursor = Cursor::new(&memory, &mut window, 0x1000, 0x1000 + bytes.len() as u64);
         read(&mut cursor)
     }
 
     #[test]
     fn numbers_of_any_length() {
-        assert_eq!(numbers(&[0xe5, 0x8e, 0x26], Cursor::unsigned), Some(624_485));
-        assert_eq!(numbers(&[0xc0, 0xbb, 0x78], Cursor::signed), Some(-123_456));
-        assert_eq!(numbers(&[0x80], Cursor::unsigned), None);
+        assert_eq!(numbers(&[0xe5, 0x8e, 0x26], |cursor| cursor.unsigned()), Some(624_485));
+        assert_eq!(numbers(&[0xc0, 0xbb, 0x78], |cursor| cursor.signed()), Some(-123_456));
+        assert_eq!(numbers(&[0x80], |cursor| cursor.unsigned()), None);
         let most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-        assert_eq!(numbers(&most, Cursor::unsigned), Some(u64::MAX));
+        assert_eq!(numbers(&most, |cursor| cursor.unsigned()), Some(u64::MAX));
         let least = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f];
-        assert_eq!(numbers(&least, Cursor::signed), Some(i64::MIN));
-        assert_eq!(numbers(&[0xff; 12], Cursor::unsigned), None);
-        assert_eq!(numbers(&[0xff; 12], Cursor::signed), None);
+        assert_eq!(numbers(&least, |cursor| cursor.signed()), Some(i64::MIN));
+        assert_eq!(numbers(&[0xff; 12], |cursor| cursor.unsigned()), None);
+        assert_eq!(numbers(&[0xff; 12], |cursor| cursor.signed()), None);
     }
 
     #[test]
     fn a_cursor_stops_at_its_end() {
-        assert_eq!(numbers(&[1, 2, 3], Cursor::u32), None);
+        assert_eq!(numbers(&[1, 2, 3], |cursor| cursor.u32()), None);
         assert_eq!(numbers(&[1, 2, 3, 4], |cursor| cursor.skip(2).and_then(|()| cursor.u16())), Some(0x0403));
         assert_eq!(numbers(&[1, 2], |cursor| cursor.skip(u64::MAX)), None);
     }

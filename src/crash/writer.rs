@@ -90,6 +90,16 @@ impl Writer {
         self.left == 0
     }
 
+    /// Whether anything still goes anywhere. Signal-safe.
+    pub(crate) fn is_open(&self) -> bool {
+        self.sinks.iter().any(Sink::is_open)
+    }
+
+    /// Whether less than so many bytes may still go out. Signal-safe.
+    pub(crate) fn has_less_than(&self, bytes: u64) -> bool {
+        self.left < bytes
+    }
+
     /// Text as it is. Signal-safe.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.raw(text.as_bytes())

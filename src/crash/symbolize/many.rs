@@ -3,6 +3,7 @@
 //! [`Many`] knows which unit has an address, and is shared; each thread loads a unit into an arena of its own ([`Many::load`]), asks for
 //! all the addresses of that unit, and resets the arena. So what is needed at once is a few units, however large the file.
 
+use super::Why;
 use super::arena::Arena;
 use super::dwarf::Unit;
 use super::dwarf::index::Index;
@@ -46,6 +47,11 @@ impl<'a> Many<'a> {
         let mut loaded = Loaded::new(dwarf, self.image.path, &skeleton, arena)?;
         loaded.tabulate(arena);
         Some(loaded)
+    }
+
+    /// Why a name is missing that was not found.
+    pub fn why(&self) -> Why {
+        self.image.why()
     }
 
     /// The symbol that has `address`, and how far into it that is.

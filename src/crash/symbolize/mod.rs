@@ -46,6 +46,8 @@ pub struct Wanted<'a> {
     pub mapped: (u64, u64),
     /// Whether it is the program itself, which `/proc/self/exe` leads to whatever has happened to its path.
     pub is_program: bool,
+    /// A descriptor of the file, where there is one: it serves without `/proc`, at the limit of descriptors and after `chroot`.
+    pub descriptor: Option<i32>,
     /// The bytes themselves, where there is no file: the vDSO.
     pub image: Option<&'a [u8]>,
 }
@@ -216,6 +218,14 @@ impl<'arena> Symbolizer<'arena> {
         }
         let why = || self.images.items().get(image).map_or(Why::NoFile, |known| known.image.why());
         if is_named { Ok(()) } else { Err(why()) }
+    }
+
+    /// Opens a file ahead of the first address.
+    ///
+    /// # Errors
+    /// When there is no file that could be trusted, or it is none that can be read.
+    pub fn open(&mut self, wanted: &Wanted<'_>) -> Result<(), Why> {
+        self.image(wanted).map(drop)
     }
 
     /// The number of the file that is wanted.

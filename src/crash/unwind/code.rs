@@ -28,15 +28,18 @@ pub(super) fn call_before(memory: &dyn Memory, address: u64) -> Option<Call> {
 }
 
 /// Signal-safe. How far above the stack pointer the return address lies, as far as the instructions around `pc` tell: at the
-/// beginning of a function and at its end. For machines that keep it on the stack.
+/// beginning of a function, at its end, and in a linkage table (for which some linkers make no table). For machines that
+/// keep it on the stack.
 pub(super) fn distance_of_return(memory: &dyn Memory, pc: u64) -> Option<u64> {
     if cfg!(target_arch = "aarch64") {
         return None;
     }
-    let (mut before, mut bytes) = ([0], [0; 8]);
-    memory.read(pc, &mut bytes).ok()?;
-    let before = pc.checked_sub(1).and_then(|at| memory.read(at, &mut before).ok()).map(|()| before[0]);
-    intel::distance(before, &bytes)
+    let mut bytes = [0; 14];
+    let (before, after) = bytes.split_at_mut(6);
+    memory.read(pc, after).ok()?;
+    // What cannot be read is left zero, which is none of the instructions that are known.
+    let _ = pc.checked_sub(6).map(|at| memory.read(at, before));
+    intel::distance(&bytes)
 }
 
 /// Signal-safe. Whether the instructions at `pc` are those that return from a signal.
@@ -90,13 +93,20 @@ mod intel {
         rest.len() == usize::from(has_index) + displacement
     }
 
-    /// How far above the stack pointer the return address lies, when `bytes` are the next instructions.
-    pub(super) fn distance(before: Option<u8>, bytes: &[u8; 8]) -> Option<u64> {
-        let next = bytes.strip_prefix(b"\xf3\x0f\x1e\xfa").unwrap_or(bytes); // A mark for indirect calls.
-        match next {
-            [0x55, ..] | [0xc3, ..] | [0xf3, 0xc3, ..] | [0xc2, ..] => Some(0), // push rbp; ret
-            [0x5d, 0xc3, ..] => Some(8),                                        // pop rbp; ret
-            [0x48, 0x89, 0xe5, ..] if before == Some(0x55) => Some(8),          // mov rbp, rsp after push rbp
+    /// How far above the stack pointer the return address lies: `bytes` are six that were done, then those that follow.
+    pub(super) fn distance(bytes: &[u8; 14]) -> Option<u64> {
+        let (done, mut next) = bytes.split_at(6);
+        next = next.strip_prefix(b"\xf3\x0f\x1e\xfa").unwrap_or(next); // A mark for indirect calls.
+        match (done, next) {
+            (_, [0x55 | 0xc3 | 0xc2, ..] | [0xf3, 0xc3, ..]) => Some(0), // push rbp; ret
+            (_, [0x5d, 0xc3, ..]) => Some(8),                           // pop rbp; ret
+            ([.., 0x55], [0x48, 0x89, 0xe5, ..]) => Some(8),            // mov rbp, rsp after push rbp
+            // A linkage table: jump to the function, or push its number and jump to the beginning, which pushes
+            // another word and jumps to the dynamic linker.
+            ([0xff, 0x35, ..], [0xff, 0x25, ..]) => Some(16),
+            (_, [0xff, 0x35, _, _, _, _, 0xff, 0x25]) => Some(8),
+            ([_, 0x68, ..], [0xe9, ..]) => Some(8),
+            (_, [0xff, 0x25, ..] | [0x68, _, _, _, _, 0xe9, ..]) => Some(0),
             _ => None,
         }
     }
@@ -184,17 +194,29 @@ mod tests {
 
     #[test]
     fn the_ends_of_a_function_tell_where_its_return_address_is() {
-        let distance = |before, bytes: &[u8]| {
-            let mut all = [0x90; 8];
-            all[..bytes.len()].copy_from_slice(bytes);
-            intel::distance(before, &all)
+        let distance = |before: &[u8], bytes: &[u8]| {
+            let mut all = [0x90; 14];
+            all[6 - before.len()..6].copy_from_slice(before);
+            all[6..6 + bytes.len()].copy_from_slice(bytes);
+            intel::distance(&all)
         };
-        assert_eq!(distance(None, b"\x55\x48\x89\xe5"), Some(0));
-        assert_eq!(distance(None, b"\xf3\x0f\x1e\xfa\x55"), Some(0));
-        assert_eq!(distance(Some(0x55), b"\x48\x89\xe5"), Some(8));
-        assert_eq!(distance(Some(0x90), b"\x48\x89\xe5"), None);
-        assert_eq!(distance(Some(0xc9), b"\xc3"), Some(0));
-        assert_eq!(distance(None, b"\x5d\xc3"), Some(8));
-        assert_eq!(distance(None, b"\x8b\x07"), None);
+        assert_eq!(distance(b"", b"\x55\x48\x89\xe5"), Some(0));
+        assert_eq!(distance(b"", b"\xf3\x0f\x1e\xfa\x55"), Some(0));
+        assert_eq!(distance(b"\x55", b"\x48\x89\xe5"), Some(8));
+        assert_eq!(distance(b"\x90", b"\x48\x89\xe5"), None);
+        assert_eq!(distance(b"\xc9", b"\xc3"), Some(0));
+        assert_eq!(distance(b"", b"\x5d\xc3"), Some(8));
+        assert_eq!(distance(b"", b"\x8b\x07"), None);
+    }
+
+    #[test]
+    fn a_linkage_table_is_known_at_each_of_its_instructions() {
+        let (first, entry) = (b"\xff\x351234\xff\x255678", b"\xff\x251234\x68\x02\0\0\0\xe9\xc0\xff\xff\xff");
+        let distance = |all: &[u8], at: usize| {
+            let padded = [&[0x90; 6][..], all, &[0x90; 8]].concat();
+            intel::distance(padded[at..at + 14].try_into().unwrap())
+        };
+        assert_eq!([0, 6].map(|at| distance(first, at)), [Some(8), Some(16)]);
+        assert_eq!([0, 6, 11].map(|at| distance(entry, at)), [Some(0), Some(0), Some(8)]);
     }
 }

@@ -30,6 +30,8 @@ mod guess;
 mod machine;
 mod row;
 mod section;
+#[cfg(test)]
+mod tests;
 mod trampoline;
 mod walk;
 

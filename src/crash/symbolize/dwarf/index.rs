@@ -5,6 +5,7 @@
 //! is asked last, by trying it. For one address nothing is remembered ([`find`]). For many there is a table ([`Index`]).
 
 use super::Dwarf;
+use super::line::Program;
 use super::range;
 use super::unit::{self, Extent, Head, Unit};
 use crate::crash::symbolize::arena::Arena;
@@ -135,31 +136,27 @@ struct Range {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Index<'a> {
     ranges: &'a [Range],
-    /// Units that do not say where their code is.
-    silent: &'a [usize],
 }
 
 impl<'a> Index<'a> {
     /// `None` when it does not fit the arena.
     pub(crate) fn new(dwarf: &Dwarf<'_>, arena: &'a Arena) -> Option<Self> {
-        let (mut ranges, mut silent) = (0, 0);
-        walk(dwarf, &mut |_, _, _| ranges += 1, &mut |_| silent += 1);
-        let all = arena.slice(ranges, Range::default())?;
-        let all_silent = arena.slice(silent, 0)?;
-        let (mut ranges, mut silent) = (all.iter_mut(), all_silent.iter_mut());
-        let mut range = |low, high, unit| {
-            if let Some(place) = ranges.next() {
+        let mut count = 0;
+        walk(dwarf, &mut |_, _, _| count += 1);
+        let all = arena.slice(count, Range::default())?;
+        let mut places = all.iter_mut();
+        walk(dwarf, &mut |low, high, unit| {
+            if let Some(place) = places.next() {
                 *place = Range { low, high, reach: high, unit };
             }
-        };
-        walk(dwarf, &mut range, &mut |unit| silent.next().into_iter().for_each(|place| *place = unit));
+        });
         all.sort_unstable_by_key(|range| (range.low, range.high, range.unit));
         let mut reach = 0;
         for range in all.iter_mut() {
             reach = range.high.max(reach);
             range.reach = reach;
         }
-        Some(Self { ranges: all, silent: all_silent })
+        Some(Self { ranges: all })
     }
 
     /// The units that may have `address`, the likeliest first.
@@ -167,13 +164,12 @@ impl<'a> Index<'a> {
         let end = self.ranges.partition_point(|range| range.low <= address);
         let before = self.ranges.get(..end).unwrap_or_default().iter().rev();
         let near = before.take_while(move |range| range.reach > address);
-        let holding = near.filter(move |range| range.high > address).map(|range| range.unit);
-        holding.chain(self.silent.iter().copied())
+        near.filter(move |range| range.high > address).map(|range| range.unit)
     }
 }
 
-/// Shows `range` the addresses of every unit, and `silent` the units that do not say.
-fn walk(dwarf: &Dwarf<'_>, range: &mut dyn FnMut(u64, u64, usize), silent: &mut dyn FnMut(usize)) {
+/// Shows `range` the addresses of every unit. Of a unit that does not say where its code is, those of its line program.
+fn walk(dwarf: &Dwarf<'_>, range: &mut dyn FnMut(u64, u64, usize)) {
     for set in sets(dwarf.sections.aranges) {
         set.each(|low, high| {
             if low >= dwarf.lowest && low < high {
@@ -184,15 +180,17 @@ fn walk(dwarf: &Dwarf<'_>, range: &mut dyn FnMut(u64, u64, usize), silent: &mut 
     }
     for head in unlisted(dwarf) {
         let Some(unit) = Unit::new(dwarf, dwarf.sections, head) else { continue };
-        if unit.extent == Extent::None && is_worth_trying(&unit) {
-            silent(head.offset);
-        }
-        range::each(&unit, unit.extent, &mut |low, high| {
+        let mut one = |low, high| {
             if low >= dwarf.lowest {
                 range(low, high, head.offset);
             }
             true
-        });
+        };
+        if unit.extent != Extent::None {
+            range::each(&unit, unit.extent, &mut one);
+        } else if let Some(program) = Program::new(dwarf, &unit) {
+            program.sequences(&mut one);
+        }
     }
 }
 

@@ -202,6 +202,19 @@ impl<'a> Program<'a> {
         found
     }
 
+    /// Shows `visit` where each sequence begins and ends, for as long as it says so.
+    pub(crate) fn sequences(&self, visit: &mut dyn FnMut(u64, u64) -> bool) {
+        let mut begin = None;
+        let _ = self.run(&mut |row, is_end| {
+            let low = *begin.get_or_insert(row.address);
+            if !is_end {
+                return true;
+            }
+            begin = None;
+            low >= row.address || visit(low, row.address)
+        });
+    }
+
     /// All rows of sequences that begin at `lowest` or above, by address; of several rows for one address the last. What lies
     /// behind the end of a sequence is a row of the line 0 without a file.
     pub(crate) fn table(&self, lowest: u64, arena: &'a Arena) -> Option<&'a [Row]> {
