@@ -353,7 +353,7 @@ mod tests {
     fn rounds_are_folded() {
         check([1, 1, 1], "0:1 1:1 2:1");
         check([1, 1, 1, 1, 2], "0:1 1:1 2:1 1x1 4:2");
-        let deep = [9].into_iter().chain([7; 100_000]).chain([3, 4]);
+        let deep = [9].into_iter().chain(std::iter::repeat_n(7, 100_000)).chain([3, 4]);
         check(deep, "0:9 1:7 2:7 3:7 1x99997 100001:3 100002:4");
         let two = [1, 2].repeat(10).into_iter().chain([1, 5]);
         check(two, "0:1 1:2 2:1 3:2 4:1 5:2 2x7 20:1 21:5");

@@ -276,13 +276,6 @@ mod tests {
         check(
             false,
             |to| {
-                to.signed(-7).text(" ").signed(i64::MIN);
-            },
-            "-7 -9223372036854775808",
-        );
-        check(
-            false,
-            |to| {
                 to.hex(0).text(" ").hex(0xabc).text(" ").address(0x1139);
             },
             "0x0 0xabc 0x0000000000001139",

@@ -277,10 +277,9 @@ mod tests {
     fn a_child_shares_memory_and_is_buried() {
         let stack = super::super::map(1 << 16, libc::PROT_READ | libc::PROT_WRITE).unwrap();
         let (alive, word) = (AtomicU32::new(1), AtomicU32::new(21));
+        let (top, pointer) = (stack.wrapping_add(1 << 16), stack as usize);
         // SAFETY: the stack is used by nobody else; the child touches one word, atomically, and is waited for.
-        let child =
-            unsafe { clone_sharing_memory(stack.wrapping_add(1 << 16), &alive, double, word.as_ptr() as usize) }
-                .unwrap();
+        let child = unsafe { clone_sharing_memory(top, pointer, &alive, double, word.as_ptr() as usize) }.unwrap();
         loop {
             match alive.load(SeqCst) {
                 0 => break,
