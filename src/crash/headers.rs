@@ -197,7 +197,7 @@ pub(super) mod tests {
     #[test]
     fn a_library_is_read_where_it_was_moved_to() {
         let at = 64 + 56 * 5;
-        let rest = [&[4, 8, 9].map(u32::to_le_bytes).concat(), &b"ABC\012345678"[..], &note(&[7; 20])].concat();
+        let rest = [&[4, 8, 9].map(u32::to_le_bytes).concat(), &b"ABC\x0012345678"[..], &note(&[7; 20])].concat();
         let headers = headers(
             &file(
                 &[

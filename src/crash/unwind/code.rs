@@ -99,8 +99,8 @@ mod intel {
         next = next.strip_prefix(b"\xf3\x0f\x1e\xfa").unwrap_or(next); // A mark for indirect calls.
         match (done, next) {
             (_, [0x55 | 0xc3 | 0xc2, ..] | [0xf3, 0xc3, ..]) => Some(0), // push rbp; ret
-            (_, [0x5d, 0xc3, ..]) => Some(8),                           // pop rbp; ret
-            ([.., 0x55], [0x48, 0x89, 0xe5, ..]) => Some(8),            // mov rbp, rsp after push rbp
+            (_, [0x5d, 0xc3, ..]) => Some(8),                            // pop rbp; ret
+            ([.., 0x55], [0x48, 0x89, 0xe5, ..]) => Some(8),             // mov rbp, rsp after push rbp
             // A linkage table: jump to the function, or push its number and jump to the beginning, which pushes
             // another word and jumps to the dynamic linker.
             ([0xff, 0x35, ..], [0xff, 0x25, ..]) => Some(16),

@@ -24,13 +24,15 @@ const FRAMED: &[u8] = &[0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6];
 fn record(mut contents: Vec<u8>, is_wide: bool) -> Vec<u8> {
     contents.resize(contents.len().next_multiple_of(4), 0);
     let length = contents.len() as u64;
-    let head = if is_wide { [&[0xff; 4][..], &length.to_le_bytes()].concat() } else { (length as u32).to_le_bytes().into() };
+    let head =
+        if is_wide { [&[0xff; 4][..], &length.to_le_bytes()].concat() } else { (length as u32).to_le_bytes().into() };
     [head, contents].concat()
 }
 
 /// A `.debug_frame` of one common record and four entries of three rows each.
 pub(super) fn debug_frame(version: u8, is_wide: bool) -> Vec<u8> {
-    let number = |number: u64| if is_wide { number.to_le_bytes().to_vec() } else { (number as u32).to_le_bytes().to_vec() };
+    let number =
+        |number: u64| if is_wide { number.to_le_bytes().to_vec() } else { (number as u32).to_le_bytes().to_vec() };
     let mut common = number(u64::MAX);
     common.extend([version, 0]);
     if version == 4 {
@@ -86,11 +88,8 @@ fn module(functions: &[Function<'_>], with_table: bool) -> Vec<u8> {
     if with_table {
         table.extend(pairs.iter().flat_map(|(start, entry)| [relative(*start), relative(*entry)].concat()));
     }
-    let segments = [
-        (1, 4, 0, BASE, 0x1000),
-        (1, 5, 0x1000, CODE, CODE_SIZE),
-        (0x6474_e550, 4, TABLES, BASE + TABLES, table_size),
-    ];
+    let segments =
+        [(1, 4, 0, BASE, 0x1000), (1, 5, 0x1000, CODE, CODE_SIZE), (0x6474_e550, 4, TABLES, BASE + TABLES, table_size)];
     let mut whole = file(&segments, &[]);
     whole[TABLES as usize..][..table.len()].copy_from_slice(&table);
     whole[(TABLES + table_size) as usize..][..bytes.len()].copy_from_slice(&bytes);
@@ -324,13 +323,13 @@ fn what_makes_no_sense_is_no_table() {
     let endless = [0x0f, 3, 0x2f, 0xfd, 0xff];
     let programs: [&[u8]; 8] = [
         &endless,
-        &[0x0f, 1, 0x06],                         // Looks at what an empty stack has on top.
-        &[0x0f, 2, 0x31, 0xf7],                   // An operation that nobody knows.
-        &[0x0b],                                  // Brings back what was not kept.
+        &[0x0f, 1, 0x06],                            // Looks at what an empty stack has on top.
+        &[0x0f, 2, 0x31, 0xf7],                      // An operation that nobody knows.
+        &[0x0b],                                     // Brings back what was not kept.
         &[0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a], // Keeps more than there is room for.
-        &[0x3f],                                  // An instruction that nobody knows.
-        &[0x0f, 0x7f],                            // Longer than its record.
-        &[0x0c, 99, 8],                           // A register that there is not.
+        &[0x3f],                                     // An instruction that nobody knows.
+        &[0x0f, 0x7f],                               // Longer than its record.
+        &[0x0c, 99, 8],                              // A register that there is not.
     ];
     for program in programs {
         let world = World::new(&[Function(0, b"", program)], &[0, 0]);
@@ -342,7 +341,8 @@ fn what_makes_no_sense_is_no_table() {
 #[test]
 fn any_damage_is_survived() {
     let functions = [Function(0, b"", FRAMED), Function(1, b"S", FRAMED), Function(2, b"", &[0x0f, 2, 0x77, 8])];
-    let words: Vec<u64> = (0..64).map(|index| if index % 3 == 0 { STACK + index * 8 } else { CODE + index * 13 }).collect();
+    let words: Vec<u64> =
+        (0..64).map(|index| if index % 3 == 0 { STACK + index * 8 } else { CODE + index * 13 }).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = |below: usize| {
         state ^= state << 13;

@@ -1,11 +1,11 @@
 //! Rows beside those of the crate `gimli`: for every entry of the C library, of the C++ library and of this program, at the
 //! first and the last address of each row.
 
+use super::super::super::memory::Slices;
+use super::super::super::registers::COUNT;
 use super::super::find::Finder;
 use super::super::row::{Cfa, Row, Rows, Rule};
 use super::super::section::{Section, Source};
-use super::super::super::memory::Slices;
-use super::super::super::registers::COUNT;
 use super::*;
 use gimli::{BaseAddresses, CfaRule, LittleEndian, RegisterRule, UnwindSection};
 
@@ -29,7 +29,8 @@ impl File {
             let at = header(index);
             let name = &bytes[names + word(at, 4)..];
             let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-            let (kind, address, offset, length) = (word(at + 4, 4), word(at + 16, 8), word(at + 24, 8), word(at + 32, 8));
+            let (kind, address, offset, length) =
+                (word(at + 4, 4), word(at + 16, 8), word(at + 24, 8), word(at + 32, 8));
             let contents = if kind == 8 { Vec::new() } else { bytes[offset..offset + length].to_vec() };
             (String::from_utf8_lossy(name).into_owned(), address as u64, contents)
         };
@@ -69,7 +70,7 @@ fn row(theirs: &gimli::UnwindTableRow<usize>, base: u64, memory: &dyn Memory) ->
     let cfa = match theirs.cfa() {
         CfaRule::RegisterAndOffset { register, offset } => Cfa::Offset(register.0, *offset),
         CfaRule::Expression(found) => {
-            let Rule::Expression(at) = rule(&RegisterRule::Expression(found.clone()), base, memory) else { panic!() };
+            let Rule::Expression(at) = rule(&RegisterRule::Expression(*found), base, memory) else { panic!() };
             Cfa::Expression(at)
         }
     };

@@ -13,7 +13,6 @@ use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::sync::Mutex;
 
-
 unsafe extern "C" {
     fn _Unwind_Backtrace(visit: extern "C" fn(*mut c_void, *mut c_void) -> c_int, argument: *mut c_void) -> c_int;
     fn _Unwind_GetIP(context: *mut c_void) -> usize;
@@ -76,7 +75,9 @@ static FOUND: Mutex<Vec<Frame>> = Mutex::new(Vec::new());
 #[inline(never)]
 extern "C" fn order(a: *const c_void, b: *const c_void) -> c_int {
     // SAFETY: `qsort` passes two elements of the array, which are integers.
-    let (a, b) = unsafe { (*a.cast::<u32>(), *b.cast::<u32>()) };
+    let a = unsafe { a.cast::<u32>().read() };
+    // SAFETY: as above.
+    let b = unsafe { b.cast::<u32>().read() };
     let found = compare();
     *FOUND.lock().unwrap() = found;
     a.cmp(&b) as c_int
@@ -117,11 +118,7 @@ extern "C" fn handler(_signal: c_int, _about: *mut libc::siginfo_t, context: *mu
 }
 
 /// Lets `handler` have `signal`, on the alternate stack if asked.
-pub(super) fn handle(
-    signal: c_int,
-    handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void),
-    flags: c_int,
-) {
+pub(super) fn handle(signal: c_int, handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void), flags: c_int) {
     // SAFETY: an action of zeroes is a valid one.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as *const () as usize;
