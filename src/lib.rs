@@ -20,8 +20,8 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
-//! - [`crash`] (feature `crash`): where a program died, and why: a handler for fatal signals that allocates nothing, and
-//!   what it stands on, for any process: memory that may not be there, what is mapped, the way from a frame to its caller.
+//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
+//! - `capi` (feature `capi`): the same for C and C++, as `libtoolbox.so` and `libtoolbox.a`; not for programs in Rust.
 
 #![warn(missing_docs)]
 
@@ -33,6 +33,7 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
+
 #[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
 
@@ -59,3 +60,6 @@ pub mod rwlock;
 
 #[cfg(feature = "crash")]
 pub mod crash;
+
+#[cfg(feature = "capi")]
+pub mod capi;

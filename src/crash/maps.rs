@@ -19,6 +19,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// Signal-safe. How many bytes it has.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
     /// Signal-safe. Whether `address` lies in it.
     #[must_use]
     pub const fn contains(&self, address: u64) -> bool {

@@ -21,6 +21,8 @@ pub(crate) mod futex;
 pub mod handle;
 #[cfg(feature = "bench")]
 pub mod heap;
+#[cfg(feature = "symbolize")]
+pub mod mapping;
 pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]

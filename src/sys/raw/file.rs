@@ -163,10 +163,7 @@ pub fn send(descriptor: i32, bytes: &[u8]) -> Outcome {
 #[must_use]
 pub fn poll_writable(descriptor: i32, limit_ms: u32) -> bool {
     let mut asked = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
-    let limit = libc::timespec {
-        tv_sec: i64::from(limit_ms / 1000),
-        tv_nsec: i64::from(limit_ms % 1000) * 1_000_000,
-    };
+    let limit = libc::timespec { tv_sec: i64::from(limit_ms / 1000), tv_nsec: i64::from(limit_ms % 1000) * 1_000_000 };
     let arguments = [(&raw mut asked) as usize, 1, (&raw const limit) as usize, 0, 0, 0];
     // SAFETY: one `pollfd` and a time, both ours; no mask of signals.
     let ready = unsafe { call(libc::SYS_ppoll, arguments) };

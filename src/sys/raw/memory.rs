@@ -29,14 +29,8 @@ pub fn map(length: usize, protection: i32) -> Result<*mut u8, Errno> {
 /// # Errors
 /// The kernel's number.
 pub fn map_file(descriptor: i32, offset: u64, length: usize) -> Result<*const u8, Errno> {
-    let arguments = [
-        0,
-        length,
-        libc::PROT_READ as usize,
-        libc::MAP_PRIVATE as usize,
-        descriptor as usize,
-        offset as usize,
-    ];
+    let arguments =
+        [0, length, libc::PROT_READ as usize, libc::MAP_PRIVATE as usize, descriptor as usize, offset as usize];
     // SAFETY: the kernel chooses a place where nothing is.
     unsafe { call(libc::SYS_mmap, arguments) }.map(|address| address as *const u8)
 }
@@ -70,8 +64,7 @@ pub unsafe fn unmap(address: *const u8, length: usize) {
 pub fn read_process(process: u32, address: u64, into: &mut [u8]) -> Outcome {
     let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
     let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: into.len() };
-    let arguments =
-        [process as usize, (&raw const local) as usize, 1, (&raw const remote) as usize, 1, 0];
+    let arguments = [process as usize, (&raw const local) as usize, 1, (&raw const remote) as usize, 1, 0];
     // SAFETY: the kernel writes into the borrow, at most its length; the remote side is only an address to it.
     unsafe { call(libc::SYS_process_vm_readv, arguments) }
 }

@@ -19,17 +19,17 @@ mod signal;
 mod task;
 
 pub use file::{
-    Identity, Kind, close, close_range, duplicate, entries, fill, identity, is_terminal, open, poll_writable, read, read_at,
-    read_link, send, status_flags, write,
+    Identity, Kind, close, close_range, duplicate, entries, fill, identity, is_terminal, open, poll_writable, read,
+    read_at, read_link, send, status_flags, write,
 };
 pub use memory::{PAGE, map, map_file, protect, read_own, read_process, unmap};
 pub use signal::{
-    Action, AltStack, Mask, action, alternate_stack, mask, queue_to_thread, restorer, send_to_process, send_to_thread,
-    timer_create, timer_delete, timer_set,
+    Action, AltStack, Mask, action, alternate_stack, mask, pending, queue_to_thread, restorer, send_to_process,
+    send_to_thread, take_pending, timer_create, timer_delete, timer_set,
 };
 pub use task::{
-    allow_tracer, clock, clone_sharing_memory, dumpable, exit, futex_wait, futex_wake, limit, parent_process, process, seccomp_mode,
-    set_limit, sleep, thread, thread_name, trace, wait, yield_now,
+    allow_tracer, clock, clone_sharing_memory, die_with_parent, dumpable, exit, futex_wait, futex_wake, limit,
+    parent_process, process, seccomp_mode, set_limit, sleep, thread, thread_name, trace, wait, yield_now,
 };
 
 /// The number of an error, as the kernel returned it.

@@ -114,6 +114,24 @@ pub fn mask(how: i32, set: Mask) -> Mask {
     old
 }
 
+/// The signals that wait for the calling thread to let them through. Signal-safe.
+#[must_use]
+pub fn pending() -> Mask {
+    let mut set = Mask::default();
+    // SAFETY: a set of the length that is named.
+    let _ = unsafe { call(libc::SYS_rt_sigpending, [(&raw mut set) as usize, SET, 0, 0, 0, 0]) };
+    set
+}
+
+/// Takes a signal that is held back and waits, so that it never comes; does nothing when there is none. Signal-safe.
+pub fn take_pending(signal: i32) {
+    let set = Mask::of(signal);
+    let time = [0_i64; 2];
+    let arguments = [(&raw const set) as usize, 0, time.as_ptr() as usize, SET, 0, 0];
+    // SAFETY: a set of the length that is named, and a `timespec` of two integers.
+    let _ = unsafe { call(libc::SYS_rt_sigtimedwait, arguments) };
+}
+
 /// Says which alternate stack the calling thread has, and sets it if `new` is given. Signal-safe.
 ///
 /// # Errors
@@ -154,8 +172,7 @@ pub fn send_to_process(process: u32, signal: i32) -> Outcome {
 /// # Errors
 /// `EPERM` when the thread is not ours; `EAGAIN` when too many signals are pending.
 pub fn queue_to_thread(process: u32, thread: u32, signal: i32, information: &libc::siginfo_t) -> Outcome {
-    let arguments =
-        [process as usize, thread as usize, signal as usize, ptr::from_ref(information) as usize, 0, 0];
+    let arguments = [process as usize, thread as usize, signal as usize, ptr::from_ref(information) as usize, 0, 0];
     // SAFETY: the kernel reads one `siginfo_t`.
     unsafe { call(libc::SYS_rt_tgsigqueueinfo, arguments) }
 }
@@ -177,8 +194,7 @@ pub fn timer_create(thread: u32, signal: i32) -> Result<i32, Errno> {
     const _: () = assert!(size_of::<Event>() == 64);
     let event = Event { value: 0, signal, notify: libc::SIGEV_THREAD_ID, thread: thread as i32, rest: [0; 11] };
     let mut timer = 0_i32;
-    let arguments =
-        [libc::CLOCK_MONOTONIC as usize, (&raw const event) as usize, (&raw mut timer) as usize, 0, 0, 0];
+    let arguments = [libc::CLOCK_MONOTONIC as usize, (&raw const event) as usize, (&raw mut timer) as usize, 0, 0, 0];
     // SAFETY: the kernel reads a `sigevent` of 64 bytes and writes one integer.
     unsafe { call(libc::SYS_timer_create, arguments) }?;
     Ok(timer)

@@ -56,6 +56,12 @@ pub fn allow_tracer(tracer: u32) -> Outcome {
     unsafe { call(libc::SYS_prctl, [libc::PR_SET_PTRACER as usize, tracer as usize, 0, 0, 0, 0]) }
 }
 
+/// Kills the calling process when its parent's thread is gone. Signal-safe.
+pub fn die_with_parent() {
+    // SAFETY: the request has no pointers.
+    let _ = unsafe { call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0, 0]) };
+}
+
 /// Whether others of the same user may look into this process. Signal-safe.
 #[must_use]
 pub fn dumpable() -> bool {
@@ -112,14 +118,8 @@ pub fn yield_now() {
 /// private to the process: the kernel wakes it when a child that shares our memory is gone. Signal-safe.
 pub fn futex_wait(word: &AtomicU32, expected: u32, limit_ns: u64) {
     let time = [limit_ns / 1_000_000_000, limit_ns % 1_000_000_000];
-    let arguments = [
-        word.as_ptr() as usize,
-        libc::FUTEX_WAIT as usize,
-        expected as usize,
-        time.as_ptr() as usize,
-        0,
-        0,
-    ];
+    let arguments =
+        [word.as_ptr() as usize, libc::FUTEX_WAIT as usize, expected as usize, time.as_ptr() as usize, 0, 0];
     // SAFETY: a word that is borrowed, and a `timespec` of two integers.
     let _ = unsafe { call(libc::SYS_futex, arguments) };
 }
@@ -172,17 +172,20 @@ pub unsafe fn trace(request: u32, thread: u32, address: usize, data: usize) -> O
 ///
 /// # Safety
 /// `stack` is the upper end, aligned to 16, of memory that nobody else uses until the child is gone; `alive` lives as long.
-/// `run` touches nothing that the threads of this process may be changing, nor any thread-local: it has those of the caller.
+/// `thread_pointer` leads to memory that serves as the child's thread-local memory, and as nobody else's. `run` touches nothing
+/// that the threads of this process may be changing.
 pub unsafe fn clone_sharing_memory(
     stack: *mut u8,
+    thread_pointer: usize,
     alive: &AtomicU32,
     run: extern "C" fn(usize),
     argument: usize,
 ) -> Result<u32, Errno> {
-    let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID;
+    let flags = libc::CLONE_VM | libc::CLONE_SETTLS | libc::CLONE_CHILD_CLEARTID | libc::CLONE_CHILD_SETTID;
+    let run = run as *const () as usize;
     // SAFETY: the child begins on a stack of its own, as the caller promises, and never returns into this function's
     // frames.
-    let result = unsafe { clone_and_run(flags as usize, stack, alive.as_ptr(), run as *const () as usize, argument) };
+    let result = unsafe { clone_and_run(flags as usize, stack, alive.as_ptr(), run, argument, thread_pointer) };
     if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as u32) }
 }
 
@@ -192,25 +195,32 @@ pub unsafe fn clone_sharing_memory(
 /// As for [`clone_sharing_memory`].
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32, run: usize, argument: usize) -> isize {
+unsafe extern "C" fn clone_and_run(
+    flags: usize,
+    stack: *mut u8,
+    alive: *mut u32,
+    run: usize,
+    argument: usize,
+    thread_pointer: usize,
+) -> isize {
     core::arch::naked_asm!(
         // clone(flags rdi, stack rsi, parent_tid rdx, child_tid r10, tls r8); what the child needs lies in registers
         // that the call keeps.
-        "mov r9, rcx",   // run
-        "mov r10, rdx",  // child_tid
-        "mov rdx, r8",   // argument, in a register that the call keeps: CLONE_PARENT_SETTID is not asked for
-        "xor r8d, r8d",
-        "mov eax, 56",   // SYS_clone
+        "mov r10, rdx", // child_tid
+        "mov rdx, r8",  // argument, in a register that the call keeps: CLONE_PARENT_SETTID is not asked for
+        "mov r8, r9",   // tls
+        "mov r9, rcx",  // run
+        "mov eax, 56",  // SYS_clone
         "syscall",
         "test rax, rax",
         "jz 2f",
         "ret",
         "2:",
-        "xor ebp, ebp",  // the last frame
+        "xor ebp, ebp", // the last frame
         "mov rdi, rdx",
         "call r9",
         "xor edi, edi",
-        "mov eax, 231",  // exit_group
+        "mov eax, 231", // exit_group
         "syscall",
         "ud2",
     );
@@ -222,13 +232,20 @@ unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32
 /// As for [`clone_sharing_memory`].
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-unsafe extern "C" fn clone_and_run(flags: usize, stack: *mut u8, alive: *mut u32, run: usize, argument: usize) -> isize {
+unsafe extern "C" fn clone_and_run(
+    flags: usize,
+    stack: *mut u8,
+    alive: *mut u32,
+    run: usize,
+    argument: usize,
+    thread_pointer: usize,
+) -> isize {
     core::arch::naked_asm!(
         // clone(flags x0, stack x1, parent_tid x2, tls x3, child_tid x4)
         "mov x9, x3",
         "mov x10, x4",
         "mov x4, x2",
-        "mov x3, xzr",
+        "mov x3, x5",
         "mov x8, 220", // SYS_clone
         "svc 0",
         "cbz x0, 2f",
@@ -260,9 +277,9 @@ mod tests {
     fn a_child_shares_memory_and_is_buried() {
         let stack = super::super::map(1 << 16, libc::PROT_READ | libc::PROT_WRITE).unwrap();
         let (alive, word) = (AtomicU32::new(1), AtomicU32::new(21));
+        let (top, pointer) = (stack.wrapping_add(1 << 16), stack as usize);
         // SAFETY: the stack is used by nobody else; the child touches one word, atomically, and is waited for.
-        let child =
-            unsafe { clone_sharing_memory(stack.wrapping_add(1 << 16), &alive, double, word.as_ptr() as usize) }.unwrap();
+        let child = unsafe { clone_sharing_memory(top, pointer, &alive, double, word.as_ptr() as usize) }.unwrap();
         loop {
             match alive.load(SeqCst) {
                 0 => break,

@@ -13,6 +13,7 @@ use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::sync::Mutex;
 
+// SAFETY: as the ABI for exceptions declares them.
 unsafe extern "C" {
     fn _Unwind_Backtrace(visit: extern "C" fn(*mut c_void, *mut c_void) -> c_int, argument: *mut c_void) -> c_int;
     fn _Unwind_GetIP(context: *mut c_void) -> usize;
