@@ -132,3 +132,65 @@ fn text<'a>(memory: &dyn Memory, address: u64, into: &'a mut [u8; LONGEST_NAME])
     }
     &into[..length]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::{OwnMemory, Slices};
+    use super::super::modules::{Module, Slot};
+    use super::*;
+
+    #[test]
+    fn the_linker_knows_the_same_modules_as_the_kernel() {
+        let memory = OwnMemory::new();
+        let auxiliary = Auxiliary::parse(&std::fs::read("/proc/self/auxv").unwrap());
+        let (mut slots, mut names) = (vec![Slot::EMPTY; 64], vec![0; 8192]);
+        let mut linked = Modules::new(&mut slots, &mut names);
+        linked.add_linked(&memory, &auxiliary, b"program");
+        let (mut slots, mut names) = (vec![Slot::EMPTY; 64], vec![0; 8192]);
+        let mut mapped = Modules::new(&mut slots, &mut names);
+        let text = std::fs::read("/proc/self/maps").unwrap();
+        let mut rest = &text[..];
+        mapped.read_maps(&memory, &mut [0; 4096], |into| std::io::Read::read(&mut rest, into)).unwrap();
+        let is_file = |module: &Module<'_>| module.origin == Origin::File;
+        let about =
+            |module: Module<'_>| (module.span.start, module.text, module.bias, module.build_id, module.search_table);
+        // Another test may open or close a library between the two.
+        let known: Vec<_> = mapped.iter().map(about).collect();
+        let found: Vec<_> = linked.iter().map(about).collect();
+        let least = ["/libc.so.6", "toolbox", "[vdso]"];
+        for module in mapped.iter().filter(|module| {
+            let path = String::from_utf8_lossy(module.path).into_owned();
+            least.iter().any(|name| path.contains(name))
+        }) {
+            assert!(found.contains(&about(module)), "{module:x?}");
+        }
+        assert!(found.iter().filter(|module| known.contains(module)).count() >= 3, "{found:x?}");
+        assert!(linked.iter().filter(is_file).any(|module| module.path == b"program"));
+        assert!(linked.iter().any(|module| module.path.ends_with(b"libc.so.6")));
+    }
+
+    #[test]
+    fn a_list_that_runs_in_a_circle_ends() {
+        let mut words = [0_u64; 8];
+        (words[0], words[1]) = (2, 0x1010); // The version, and the first library,
+        (words[2], words[3], words[5]) = (0x4_0000, 0x1030, 0x1010); // which is followed by itself;
+        words[5] = 0x1000; // and so is the namespace.
+        let bytes = words.map(u64::to_le_bytes).concat();
+        let (mut slots, mut names) = ([Slot::EMPTY; 2], [0; 64]);
+        let mut modules = Modules::new(&mut slots, &mut names);
+        modules.add_namespaces(&Slices(&[(0x1000, &bytes)]), 0x1000);
+        assert_eq!(modules.iter().count(), 0);
+    }
+
+    #[test]
+    fn an_auxiliary_vector_may_be_cut() {
+        let words = [libc::AT_PHDR, 0x40, libc::AT_SYSINFO_EHDR, 0x50, libc::AT_BASE];
+        let bytes = words.map(u64::to_le_bytes).concat();
+        let expected = Auxiliary { program_headers: 0x40, linker: 0, kernel: 0x50 };
+        assert_eq!(Auxiliary::parse(&bytes), expected);
+        assert_eq!(Auxiliary::parse(&[]), Auxiliary::default());
+        let mut modules = Modules::new(&mut [], &mut []);
+        modules.add_linked(&Slices(&[]), &expected, b"program");
+        assert_eq!((modules.left_out(), modules.find(0x40)), (0, None));
+    }
+}

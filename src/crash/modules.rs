@@ -112,6 +112,9 @@ impl Slot {
     };
 }
 
+/// Paths of memory that has a number like a file's, and is none.
+const NO_FILES: [&[u8]; 3] = [b"/memfd:", b"/dev/", b"/SYSV"];
+
 /// Mappings of one file that follow each other.
 #[derive(Clone, Copy, Debug)]
 struct Run {
@@ -249,7 +252,9 @@ impl<'a> Modules<'a> {
             .then(|| headers::read(memory, &mut Window::new(), run.first.start))
             .flatten();
         if is_file || headers.is_some_and(|headers| headers.text.contains(mapping.span.start)) {
-            let origin = if headers.is_some() || run.offset != 0 { Origin::File } else { Origin::Anonymous };
+            let is_named =
+                mapping.path.starts_with(b"/") && !NO_FILES.iter().any(|name| mapping.path.starts_with(name));
+            let origin = if headers.is_some() || is_named { Origin::File } else { Origin::Anonymous };
             let of_file = Mapping { device: run.device, inode: run.inode, ..*mapping };
             self.run.slot = self.push(module(&of_file, run.first, origin, headers), run.path);
         } else {
@@ -354,5 +359,171 @@ fn with_headers(known: Module<'static>, headers: Option<Headers>) -> Module<'sta
         build_id: headers.build_id,
         search_table: headers.search_table,
         ..known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::headers::tests::{file, note};
+    use super::super::memory::Slices;
+    use super::*;
+
+    /// What is asked of a module.
+    type Said = (String, u64, u64, Origin);
+
+    /// The modules that these lines make, with these files in memory: path, start, bias, what it is.
+    fn said(lines: &str, files: &[(u64, &[u8])]) -> Vec<Said> {
+        with(lines, files, |modules| {
+            let said = |module: Module<'_>| {
+                (String::from_utf8(module.path.to_vec()).unwrap(), module.span.start, module.bias, module.origin)
+            };
+            modules.iter().map(said).collect()
+        })
+    }
+
+    fn with<R>(lines: &str, files: &[(u64, &[u8])], use_them: impl FnOnce(&Modules<'_>) -> R) -> R {
+        let (mut slots, mut names) = ([Slot::EMPTY; 8], [0; 128]);
+        let mut modules = Modules::new(&mut slots, &mut names);
+        let mut rest = lines.as_bytes();
+        modules.read_maps(&Slices(files), &mut [0; 128], |into| std::io::Read::read(&mut rest, into)).unwrap();
+        use_them(&modules)
+    }
+
+    /// A library of three segments.
+    fn library() -> Vec<u8> {
+        let at = 64 + 56 * 4;
+        let id = note(&[7; 20]);
+        let segments = [(1, 4, 0, 0, 0x800), (1, 5, 0x1000, 0x1000, 0x900), (1, 6, 0x2000, 0x3000, 0x2000)];
+        let all = [&segments[..], &[(4, 4, at, at, id.len() as u64)]].concat();
+        file(&all, &id)
+    }
+
+    const LIBRARY: &str = "\
+        7f0000000000-7f0000001000 r--p 00000000 fe:01 9 /lib/one.so\n\
+        7f0000001000-7f0000002000 r-xp 00001000 fe:01 9 /lib/one.so\n\
+        7f0000003000-7f0000004000 rw-p 00002000 fe:01 9 /lib/one.so\n\
+        7f0000004000-7f0000005000 rw-p 00000000 00:00 0 \n";
+
+    #[test]
+    fn a_library_is_one_module() {
+        let library = library();
+        with(LIBRARY, &[(0x7f00_0000_0000, &library)], |modules| {
+            assert_eq!(modules.iter().count(), 1);
+            let module = modules.find(0x7f00_0000_1234).unwrap();
+            let expected = Module {
+                span: Span { start: 0x7f00_0000_0000, end: 0x7f00_0000_5000 },
+                text: Span { start: 0x7f00_0000_1000, end: 0x7f00_0000_1900 },
+                bias: 0x7f00_0000_0000,
+                origin: Origin::File,
+                path: b"/lib/one.so",
+                is_deleted: false,
+                device: 0xfe_0000_0001,
+                inode: 9,
+                mapping: Span { start: 0x7f00_0000_0000, end: 0x7f00_0000_1000 },
+                build_id: BuildId::new(&[7; 20]),
+                search_table: Span::default(),
+            };
+            assert_eq!(module, expected);
+            assert!(modules.is_code(0x7f00_0000_1234) && !modules.is_code(0x7f00_0000_0234));
+            assert!(modules.find(0x7f00_0000_5000).is_none() && modules.find(0x7eff_ffff_ffff).is_none());
+        });
+    }
+
+    #[test]
+    fn a_library_whose_headers_are_lost_is_still_known_by_its_mappings() {
+        with(LIBRARY, &[], |modules| {
+            let module = modules.find(0x7f00_0000_1234).unwrap();
+            assert_eq!((module.path, module.origin), (&b"/lib/one.so"[..], Origin::File));
+            assert_eq!(module.span, Span { start: 0x7f00_0000_0000, end: 0x7f00_0000_4000 });
+            assert_eq!(module.bias, 0x7f00_0000_0000);
+        });
+    }
+
+    #[test]
+    fn what_is_mapped_only_to_be_read_is_no_module() {
+        let data = "7e0000000000-7e0000005000 r--p 00000000 fe:01 9 /lib/one.so\n";
+        let library = library();
+        let files = [(0x7e00_0000_0000, &library[..]), (0x7f00_0000_0000, &library)];
+        let both = said(&(data.to_owned() + LIBRARY), &files);
+        assert_eq!(both, [("/lib/one.so".to_owned(), 0x7f00_0000_0000, 0x7f00_0000_0000, Origin::File)]);
+    }
+
+    #[test]
+    fn a_deleted_file_is_told() {
+        let lines = LIBRARY.replace("one.so", "one.so (deleted)");
+        with(&lines, &[(0x7f00_0000_0000, &library())], |modules| {
+            let module = modules.iter().next().unwrap();
+            assert_eq!((module.path, module.is_deleted), (&b"/lib/one.so"[..], true));
+        });
+    }
+
+    #[test]
+    fn code_that_was_moved_to_larger_pages_belongs_to_its_file() {
+        let lines = LIBRARY.replace("r-xp 00001000 fe:01 9 /lib/one.so", "r-xp 00000000 00:00 0 ");
+        let found = said(&lines, &[(0x7f00_0000_0000, &library())]);
+        assert_eq!(found, [("/lib/one.so".to_owned(), 0x7f00_0000_0000, 0x7f00_0000_0000, Origin::File)]);
+    }
+
+    #[test]
+    fn code_that_was_made_at_run_time_is_anonymous() {
+        let lines = "\
+            600000000000-600000001000 rwxp 00000000 00:00 0 \n\
+            600000001000-600000002000 r-xp 00000000 00:00 0 [anon:code]\n\
+            600000003000-600000004000 r-xs 00000000 00:01 77 /memfd:code (deleted)\n\
+            7ffe00000000-7ffe00001000 r-xp 00000000 00:00 0 [vdso]\n\
+            ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n";
+        let found = said(lines, &[(0x7ffe_0000_0000, &library())]);
+        let expected = [
+            (String::new(), 0x6000_0000_0000, 0x6000_0000_0000, Origin::Anonymous),
+            ("/memfd:code".to_owned(), 0x6000_0000_3000, 0x6000_0000_3000, Origin::Anonymous),
+            ("[vdso]".to_owned(), 0x7ffe_0000_0000, 0x7ffe_0000_0000, Origin::Kernel),
+            ("[vsyscall]".to_owned(), 0xffff_ffff_ff60_0000, 0xffff_ffff_ff60_0000, Origin::Kernel),
+        ];
+        assert_eq!(found, expected);
+        with(lines, &[], |modules| {
+            assert_eq!(modules.find(0x6000_0000_1fff).unwrap().text.end, 0x6000_0000_2000);
+        });
+    }
+
+    #[test]
+    fn headers_cannot_claim_what_is_another_modules() {
+        let greedy = file(&[(1, 5, 0, 0, 1 << 40)], &[]);
+        let lines = "\
+            7f0000000000-7f0000001000 r-xp 00000000 fe:01 9 /lib/one.so\n\
+            7f0000001000-7f0000002000 r-xp 00000000 fe:01 10 /lib/two.so\n";
+        let files = [(0x7f00_0000_0000, &greedy[..]), (0x7f00_0000_1000, &greedy)];
+        with(lines, &files, |modules| {
+            assert_eq!(modules.find(0x7f00_0000_0fff).unwrap().path, b"/lib/one.so");
+            assert_eq!(modules.find(0x7f00_0000_1000).unwrap().path, b"/lib/two.so");
+        });
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let lines: String = (1..=10).map(|n| format!("{n}000-{n}800 r-xp 0 fe:01 {n} /{n:0>20}\n")).collect();
+        with(&lines, &[], |modules| {
+            assert_eq!((modules.iter().count(), modules.left_out(), modules.is_complete()), (8, 2, false));
+            // A path without room is left empty.
+            let lengths: Vec<_> = modules.iter().map(|module| module.path.len()).collect();
+            assert_eq!(lengths, [21, 21, 21, 21, 21, 21, 0, 0]);
+        });
+    }
+
+    #[test]
+    fn modules_without_order_are_put_in_order() {
+        let library = library();
+        let places = [0x5000_0000, 0x1000_0000, 0x9000_0000, 0x3000_0000, 0x5000_0000];
+        let files: Vec<_> = places.iter().map(|place| (*place, &library[..])).collect();
+        let (mut slots, mut names) = ([Slot::EMPTY; 8], [0; 64]);
+        let mut modules = Modules::new(&mut slots, &mut names);
+        for place in places {
+            modules.insert(&Slices(&files), place, Origin::File, format!("{place:x}").as_bytes());
+        }
+        modules.insert(&Slices(&files), 0x7777, Origin::File, b"nothing");
+        let found: Vec<_> = modules.iter().map(|module| (module.span.start, module.path.to_vec())).collect();
+        let expected =
+            [0x1000_0000, 0x3000_0000, 0x5000_0000, 0x9000_0000].map(|at| (at, format!("{at:x}").into_bytes()));
+        assert_eq!(found, expected);
+        assert!(!modules.is_complete());
     }
 }

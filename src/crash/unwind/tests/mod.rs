@@ -1,10 +1,14 @@
 //! Walks, and what they are made of, beside what others say.
 //!
 //! [`real`] walks the stacks of this process and compares with the unwinder of the C compiler; [`single`] does it at each
-//! instruction of some calls; [`oracle`] compares rows with those of the crate `gimli`, for all entries of the libraries
+//! instruction of some calls; [`crashed`] from where a child has really crashed; [`oracle`] compares rows with those of the crate `gimli`, for all entries of the libraries
 //! that are mapped here; [`made`] has tables and stacks made by hand, the damaged ones among them.
 
+#[cfg(target_arch = "x86_64")]
+mod crashed;
+#[cfg(target_arch = "x86_64")]
 mod made;
+#[cfg(target_arch = "x86_64")]
 mod oracle;
 mod real;
 #[cfg(target_arch = "x86_64")]

@@ -70,7 +70,7 @@ fn row(theirs: &gimli::UnwindTableRow<usize>, base: u64, memory: &dyn Memory) ->
     let cfa = match theirs.cfa() {
         CfaRule::RegisterAndOffset { register, offset } => Cfa::Offset(register.0, *offset),
         CfaRule::Expression(found) => {
-            let Rule::Expression(at) = rule(&RegisterRule::Expression(found.clone()), base, memory) else { panic!() };
+            let Rule::Expression(at) = rule(&RegisterRule::Expression(*found), base, memory) else { panic!() };
             Cfa::Expression(at)
         }
     };

@@ -13,6 +13,7 @@ use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::sync::Mutex;
 
+// SAFETY: as the ABI for exceptions declares them.
 unsafe extern "C" {
     fn _Unwind_Backtrace(visit: extern "C" fn(*mut c_void, *mut c_void) -> c_int, argument: *mut c_void) -> c_int;
     fn _Unwind_GetIP(context: *mut c_void) -> usize;
@@ -75,7 +76,9 @@ static FOUND: Mutex<Vec<Frame>> = Mutex::new(Vec::new());
 #[inline(never)]
 extern "C" fn order(a: *const c_void, b: *const c_void) -> c_int {
     // SAFETY: `qsort` passes two elements of the array, which are integers.
-    let (a, b) = unsafe { (*a.cast::<u32>(), *b.cast::<u32>()) };
+    let a = unsafe { a.cast::<u32>().read() };
+    // SAFETY: as above.
+    let b = unsafe { b.cast::<u32>().read() };
     let found = compare();
     *FOUND.lock().unwrap() = found;
     a.cmp(&b) as c_int

@@ -18,6 +18,9 @@ use std::hint::black_box;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 
+/// Where a walk was wrong: program counter, stack pointer, how many frames outside were found, and how it ended.
+type Wrong = (u64, u64, u64, Option<End>);
+
 /// What the handler works with.
 struct Stage<'a> {
     modules: &'a Modules<'a>,
@@ -29,7 +32,7 @@ struct Stage<'a> {
     steps: AtomicUsize,
     /// How many of them had another way out, and the first few.
     wrong: AtomicUsize,
-    first: UnsafeCell<[(u64, u64, u64, Option<End>); 8]>,
+    first: UnsafeCell<[Wrong; 8]>,
 }
 
 static STAGE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
@@ -103,7 +106,7 @@ fn stepped(name: &str, least: usize, call: &mut dyn FnMut()) {
         call();
         IS_OVER.store(true, SeqCst);
         let (steps, wrong) = (stage.steps.load(SeqCst), stage.wrong.load(SeqCst));
-        let where_from = |&(pc, sp, matched, end): &(u64, u64, u64, Option<End>)| {
+        let where_from = |&(pc, sp, matched, end): &Wrong| {
             let module = modules.find(pc).unwrap_or_default();
             let path = String::from_utf8_lossy(module.path).into_owned();
             format!("{path}+{:#x} sp {sp:#x} matched {matched} {end:?}", pc.wrapping_sub(module.bias))
@@ -117,7 +120,9 @@ fn stepped(name: &str, least: usize, call: &mut dyn FnMut()) {
 
 extern "C" fn order(a: *const c_void, b: *const c_void) -> c_int {
     // SAFETY: `qsort` passes two elements of the array, which are integers.
-    let (a, b) = unsafe { (*a.cast::<u32>(), *b.cast::<u32>()) };
+    let a = unsafe { a.cast::<u32>().read() };
+    // SAFETY: as above.
+    let b = unsafe { b.cast::<u32>().read() };
     a.cmp(&b) as c_int
 }
 
@@ -147,10 +152,11 @@ fn at_each_instruction_of_strings() {
     stepped("memory and strings", 200, &mut || {
         for length in [0, 1, 7, 8, 31, 64, 200, 299] {
             let (from, to) = (long.as_ptr().cast::<c_void>(), copy.as_mut_ptr().cast::<c_void>());
+            let behind = to.wrapping_byte_add(1);
             // SAFETY: both have more bytes than that.
             black_box(unsafe { libc::memcpy(to, from, length) });
             // SAFETY: as above.
-            black_box(unsafe { libc::memmove(to.byte_add(1), to, length) });
+            black_box(unsafe { libc::memmove(behind, to, length) });
             // SAFETY: as above.
             black_box(unsafe { libc::memcmp(from, to, length) });
             // SAFETY: as above.
@@ -163,8 +169,10 @@ fn at_each_instruction_of_strings() {
 fn at_each_instruction_of_an_allocation() {
     stepped("malloc", 300, &mut || {
         for size in [1, 100, 5000, 1 << 20] {
-            // SAFETY: the block is given back at once.
-            unsafe { libc::free(black_box(libc::malloc(black_box(size)))) };
+            // SAFETY: any size may be asked for.
+            let block = unsafe { libc::malloc(black_box(size)) };
+            // SAFETY: it is given back at once, and was not used.
+            unsafe { libc::free(black_box(block)) };
         }
     });
 }
