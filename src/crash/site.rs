@@ -432,23 +432,29 @@ impl Site {
         self.record.overflowed = None;
         self.around = Surroundings::new(self.record.address.unwrap_or(0), self.record.registers.sp());
         let memory = memory();
-        let Ok(descriptor) = raw::open(libc::AT_FDCWD, c"/proc/self/maps", libc::O_RDONLY | libc::O_CLOEXEC, 0) else {
-            let Some(setup) = self.setup else { return };
+        // Of this thread: the first thread's own are gone when it has ended before the others.
+        let open = |path| raw::open(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC, 0);
+        let mut count = 0;
+        if let Ok(descriptor) = open(c"/proc/thread-self/maps").or_else(|_| open(c"/proc/self/maps")) {
+            let mut buffer = [0; 4096];
+            let (modules, around) = (&mut self.modules, &mut self.around);
+            let read = maps::each(
+                &mut buffer,
+                |into| raw::read(descriptor, into),
+                |mapping| {
+                    modules.add(&memory, mapping);
+                    around.note(mapping);
+                    count += 1;
+                },
+            );
+            raw::close(descriptor);
+            self.is_mapped_known = read.is_ok() && count > 0;
+        }
+        if count == 0
+            && let Some(setup) = self.setup
+        {
             self.modules.add_linked(&memory, &setup.auxiliary, setup.program.as_bytes());
-            return;
-        };
-        let mut buffer = [0; 4096];
-        let (modules, around) = (&mut self.modules, &mut self.around);
-        let _ = maps::each(
-            &mut buffer,
-            |into| raw::read(descriptor, into),
-            |mapping| {
-                modules.add(&memory, mapping);
-                around.note(mapping);
-            },
-        );
-        raw::close(descriptor);
-        self.is_mapped_known = true;
+        }
     }
 
     /// Makes sure that faults of reads come to us, whatever the program has set.
@@ -593,6 +599,9 @@ impl Site {
 
     /// The names of the stack that was written raw.
     fn name(&mut self, render: &mut dyn Render) {
+        if !render.has_names() {
+            return;
+        }
         self.writer.text("*** names\n");
         self.writer.limit(MOST_BYTES);
         render.show(&self.record.trace, &self.modules, &mut self.writer);
@@ -630,6 +639,14 @@ impl Site {
             self.json.text("}");
         }
         self.json.text("],\"end\":true}\n").flush();
+    }
+
+    /// The descriptors that a report needs.
+    fn kept(&mut self) -> [i32; 4] {
+        let [first, second] = *self.writer.sinks();
+        let json = self.json.sinks()[0].descriptor();
+        let executable = self.setup.and_then(Setup::executable).unwrap_or(-1);
+        [first.descriptor(), second.descriptor(), json, executable]
     }
 
     fn is_panic(&self) -> bool {
@@ -700,6 +717,7 @@ extern "C" fn in_child(site: usize) {
     let first = STAGE.load(Relaxed);
     raw::die_with_parent();
     child::lift_limits();
+    child::close_others(&mut site.kept());
     site.refused = None;
     let has_threads = setup.options.threads && matches!(site.kind, Kind::Signal);
     if has_threads {
