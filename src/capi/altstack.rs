@@ -61,7 +61,7 @@ unsafe extern "C" fn sigaltstack(new: *const libc::stack_t, old: *mut libc::stac
     // SAFETY: null or a stack, which is laid out like ours, as the caller says.
     let new = unsafe { new.cast::<AltStack>().as_ref() };
     // SAFETY: nothing is set, or the memory is on the caller.
-    let done = unsafe { if crash::is_installed() { alternate_stack(None) } else { alternate_stack(new) } };
+    let done = unsafe { alternate_stack(new.filter(|_| !crash::is_installed())) };
     let now = match done {
         Ok(now) => now,
         Err(Errno(error)) => return super::signals::failed(error),

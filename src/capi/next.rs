@@ -52,6 +52,7 @@ core::arch::global_asm!(
     ".popsection",
 );
 
+// SAFETY: the word stands above; the function is the C library's, with the types of C11.
 unsafe extern "C" {
     static toolbox_static_pthread_create: usize;
 

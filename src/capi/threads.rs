@@ -155,6 +155,7 @@ core::arch::global_asm!(
     begins = sym begins,
 );
 
+// SAFETY: the instructions above, which keep to the calling convention of C.
 unsafe extern "C" {
     fn toolbox_thread_start(begin: *mut c_void) -> *mut c_void;
 }
