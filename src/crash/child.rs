@@ -130,10 +130,26 @@ pub(crate) fn wait_until_ready() {
 /// where the program has none left; the limits of the program stay. Signal-safe.
 pub(crate) fn lift_limits() {
     for resource in [libc::RLIMIT_AS, libc::RLIMIT_NOFILE, libc::RLIMIT_DATA] {
-        if let Ok((soft, hard)) = raw::limit(resource)
-            && soft < hard
-        {
+        let Ok((soft, hard)) = raw::limit(resource) else { continue };
+        let most = if resource == libc::RLIMIT_NOFILE { hard.max(1024) } else { libc::RLIM_INFINITY };
+        // A hard limit takes a privilege to lift.
+        if soft < most && raw::set_limit(resource, most, most.max(hard)).is_err() && soft < hard {
             let _ = raw::set_limit(resource, hard, hard);
         }
     }
+}
+
+/// In the child: closes all descriptors but the first three and those in `kept`, so that numbers are free. They are the
+/// child's copies: what they stand for stays open. Signal-safe.
+pub(crate) fn close_others(kept: &mut [i32]) {
+    kept.sort_unstable();
+    let mut first = 3;
+    for number in kept.iter().filter(|number| **number >= 3) {
+        let number = *number as u32;
+        if number > first && raw::close_range(first, number - 1).is_err() {
+            return; // Before Linux 5.9.
+        }
+        first = first.max(number + 1);
+    }
+    let _ = raw::close_range(first, u32::MAX);
 }

@@ -23,11 +23,15 @@ use super::record::Excerpt;
 use super::signal;
 use super::sink::{self, Sink};
 use super::site::Kind;
+#[cfg(feature = "symbolize")]
+use super::symbolize::Arena;
 use crate::sys::raw::{self, Action, AltStack, Errno, Identity, Mask, PAGE};
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::sync::atomic::AtomicU32;
+#[cfg(feature = "symbolize")]
+use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// Why nothing was installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +97,10 @@ const NESTED: usize = 64 << 10;
 /// The stack of the child.
 pub(crate) const CHILD: usize = 1 << 20;
 
+/// How much address space is kept for names, in bytes: none of it is memory before it is used, when a
+/// limit leaves no other.
+const BALLAST: usize = 32 << 20;
+
 /// What lies ready.
 pub(crate) struct Setup {
     pub(crate) options: Builder,
@@ -116,6 +124,7 @@ pub(crate) struct Setup {
     nested: usize,
     child: usize,
     alternate: usize,
+    ballast: AtomicUsize,
 }
 
 impl Setup {
@@ -135,6 +144,7 @@ impl Setup {
         nested: 0,
         child: 0,
         alternate: 0,
+        ballast: AtomicUsize::new(0),
     };
 
     /// Signal-safe. The upper end of the stack that the handler moves to; zero when there is none.
@@ -160,6 +170,18 @@ impl Setup {
     /// Signal-safe. The alternate stack while the handler runs.
     pub(crate) fn nested(&self) -> AltStack {
         AltStack { base: self.nested, flags: 0, size: NESTED }
+    }
+
+    /// Signal-safe. Memory for names when nothing can be mapped any more: the kernel lets pages be touched that were
+    /// mapped before the limit was reached. Once, since it is never given back.
+    #[cfg(feature = "symbolize")]
+    pub(crate) fn arena_at_limit(&self) -> Option<Arena> {
+        let ballast = self.ballast.swap(0, AcqRel); // Whoever gets it has it alone.
+        let begin = NonNull::new(ballast as *mut u8)?;
+        // SAFETY: nobody could touch these pages so far.
+        unsafe { raw::protect(begin.as_ptr(), BALLAST, libc::PROT_READ | libc::PROT_WRITE) }.ok()?;
+        // SAFETY: the pages are ours, and zero; the word that led to them is gone.
+        Some(unsafe { Arena::over(begin, BALLAST) })
     }
 
     /// Signal-safe. The program's file, if the descriptor is still what it was.
@@ -332,6 +354,8 @@ fn map_stacks(setup: &mut Setup) -> Result<(), Errno> {
         offset += PAGE + length;
     }
     [setup.work, setup.nested, setup.child, setup.alternate] = places;
+    // Without it there are no names at a limit, and everything else.
+    setup.ballast = AtomicUsize::new(raw::map(BALLAST, libc::PROT_NONE).map_or(0, |place| place as usize));
     Ok(())
 }
 

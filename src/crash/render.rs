@@ -18,6 +18,11 @@ use super::writer::Writer;
 
 /// Writes frames.
 pub(crate) trait Render {
+    /// Whether it can say more than the raw lines.
+    fn has_names(&self) -> bool {
+        true
+    }
+
     /// Writes the frames of a stack as text.
     fn show(&mut self, trace: &Trace, modules: &Modules<'_>, to: &mut Writer);
 
@@ -29,6 +34,10 @@ pub(crate) trait Render {
 pub(crate) struct Raw;
 
 impl Render for Raw {
+    fn has_names(&self) -> bool {
+        false
+    }
+
     fn show(&mut self, trace: &Trace, modules: &Modules<'_>, to: &mut Writer) {
         text::trace(trace, modules, to);
     }
@@ -48,8 +57,8 @@ const ARENA: usize = 256 << 20;
 /// Lends `work` a way to write frames with names; without them where there is no memory for it.
 #[cfg(feature = "symbolize")]
 pub(crate) fn with_names(setup: &Setup, is_panic: bool, work: impl FnOnce(&mut dyn Render)) {
-    let sizes = [ARENA, ARENA / 8, ARENA / 64];
-    let Some(arena) = sizes.into_iter().find_map(|size| Arena::new(size).ok()) else { return work(&mut Raw) };
+    // At the limit of the address space there is what was kept for this.
+    let Some(arena) = Arena::new(ARENA).ok().or_else(|| setup.arena_at_limit()) else { return work(&mut Raw) };
     let folder = setup.options.debug;
     let debug = [folder.as_ref().map_or(&b"/usr/lib/debug"[..], Path::as_bytes)];
     let symbolizer = Symbolizer::new(&arena, Folders { debug: &debug, root: b"" });

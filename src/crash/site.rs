@@ -12,6 +12,8 @@ use super::chain;
 use super::child::{self, Ended};
 use super::fault::{self, Sort, Surroundings};
 use super::install::{self, Setup, Shared};
+#[cfg(target_arch = "x86_64")]
+use super::instruction;
 use super::json;
 use super::maps;
 use super::memory::{Memory, OwnMemory};
@@ -333,7 +335,7 @@ impl Site {
         record.registers = unsafe { Registers::from_context(self.context.cast()) };
         (record.address, record.sender) = (None, None);
         let is_of_memory = matches!(record.signal, libc::SIGSEGV | libc::SIGBUS);
-        if record.code > 0 && is_of_memory {
+        if record.code > 0 && is_of_memory && record.code != signal::FROM_KERNEL {
             // SAFETY: a fault of memory comes with an address.
             record.address = Some(unsafe { information.si_addr() } as u64);
         } else if record.code <= 0 {
@@ -430,23 +432,29 @@ impl Site {
         self.record.overflowed = None;
         self.around = Surroundings::new(self.record.address.unwrap_or(0), self.record.registers.sp());
         let memory = memory();
-        let Ok(descriptor) = raw::open(libc::AT_FDCWD, c"/proc/self/maps", libc::O_RDONLY | libc::O_CLOEXEC, 0) else {
-            let Some(setup) = self.setup else { return };
+        // Of this thread: the first thread's own are gone when it has ended before the others.
+        let open = |path| raw::open(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC, 0);
+        let mut count = 0;
+        if let Ok(descriptor) = open(c"/proc/thread-self/maps").or_else(|_| open(c"/proc/self/maps")) {
+            let mut buffer = [0; 4096];
+            let (modules, around) = (&mut self.modules, &mut self.around);
+            let read = maps::each(
+                &mut buffer,
+                |into| raw::read(descriptor, into),
+                |mapping| {
+                    modules.add(&memory, mapping);
+                    around.note(mapping);
+                    count += 1;
+                },
+            );
+            raw::close(descriptor);
+            self.is_mapped_known = read.is_ok() && count > 0;
+        }
+        if count == 0
+            && let Some(setup) = self.setup
+        {
             self.modules.add_linked(&memory, &setup.auxiliary, setup.program.as_bytes());
-            return;
-        };
-        let mut buffer = [0; 4096];
-        let (modules, around) = (&mut self.modules, &mut self.around);
-        let _ = maps::each(
-            &mut buffer,
-            |into| raw::read(descriptor, into),
-            |mapping| {
-                modules.add(&memory, mapping);
-                around.note(mapping);
-            },
-        );
-        raw::close(descriptor);
-        self.is_mapped_known = true;
+        }
     }
 
     /// Makes sure that faults of reads come to us, whatever the program has set.
@@ -469,6 +477,7 @@ impl Site {
         if !self.record.message.as_bytes().is_empty() {
             self.writer.text("message  ").foreign(self.record.message.as_bytes().trim_ascii_end()).text("\n");
         }
+        self.find_address();
         let is_told = |sort| matches!(sort, Sort::Null | Sort::NotCanonical | Sort::Kernel);
         let Some(address) = self.record.address else { return };
         if let Some(stack) = self.around.overflowed_stack() {
@@ -477,6 +486,20 @@ impl Site {
             self.writer.text("\" (stack of ").decimal(stack.span.length() / 1024).text(" KiB)\n");
         } else if self.is_mapped_known && !is_told(fault::sort(address)) {
             self.around.explain(self.record.signal, self.record.access, &mut self.writer);
+        }
+    }
+
+    /// Looks for the address of a fault that the kernel had none for, and says what it is.
+    fn find_address(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        if self.record.signal == libc::SIGSEGV && self.record.code == signal::FROM_KERNEL {
+            let memory = memory();
+            self.record.address = None;
+            if instruction::explain(&memory, &mut self.record) {
+                self.writer.text("cause   ");
+                text::address_in_words(&self.record, &mut self.writer);
+                self.writer.text("\n");
+            }
         }
     }
 
@@ -576,6 +599,9 @@ impl Site {
 
     /// The names of the stack that was written raw.
     fn name(&mut self, render: &mut dyn Render) {
+        if !render.has_names() {
+            return;
+        }
         self.writer.text("*** names\n");
         self.writer.limit(MOST_BYTES);
         render.show(&self.record.trace, &self.modules, &mut self.writer);
@@ -613,6 +639,14 @@ impl Site {
             self.json.text("}");
         }
         self.json.text("],\"end\":true}\n").flush();
+    }
+
+    /// The descriptors that a report needs.
+    fn kept(&mut self) -> [i32; 4] {
+        let [first, second] = *self.writer.sinks();
+        let json = self.json.sinks()[0].descriptor();
+        let executable = self.setup.and_then(Setup::executable).unwrap_or(-1);
+        [first.descriptor(), second.descriptor(), json, executable]
     }
 
     fn is_panic(&self) -> bool {
@@ -683,6 +717,7 @@ extern "C" fn in_child(site: usize) {
     let first = STAGE.load(Relaxed);
     raw::die_with_parent();
     child::lift_limits();
+    child::close_others(&mut site.kept());
     site.refused = None;
     let has_threads = setup.options.threads && matches!(site.kind, Kind::Signal);
     if has_threads {

@@ -94,27 +94,41 @@ fn path_of<'a>(process: u32, behind: &[u8], into: &'a mut [u8; 40]) -> &'a CStr 
     CStr::from_bytes_until_nul(into).unwrap_or(c"")
 }
 
+/// Whether `/proc` counts processes as this one does: not in a namespace that was made without a `/proc` of its own, where
+/// the numbers there are those of strangers.
+fn is_own_namespace() -> bool {
+    let mut link = [0; 16];
+    let Ok(number) = raw::read_link(c"/proc/self", &mut link) else { return true };
+    core::str::from_utf8(number).ok().and_then(|number| number.parse().ok()) == Some(raw::process())
+}
+
 /// In the child: stops all other threads. They are looked at by [`show`]. Signal-safe.
 pub(crate) fn stop(site: &mut Site) {
     let (process, thread) = (site.record.process, site.record.thread);
+    if !is_own_namespace() {
+        site.refused = Some(Errno(libc::ESRCH));
+        return;
+    }
     if let Err(error) = site.threads.list(process, thread) {
         site.refused = Some(error);
         return;
     }
+    let mut stopped = 0;
     for number in site.threads.numbers() {
         // SAFETY: the request takes no pointers.
         let seized = unsafe { raw::trace(libc::PTRACE_SEIZE, *number, 0, 0) };
         match seized {
             Ok(_) => {
+                stopped += 1;
                 // SAFETY: as above.
                 let _ = unsafe { raw::trace(libc::PTRACE_INTERRUPT, *number, 0, 0) };
             }
             Err(Errno(libc::ESRCH)) => {} // It has ended meanwhile.
-            Err(error) => {
-                site.refused = Some(error);
-                return;
-            }
+            Err(error) => site.refused = Some(error),
         }
+    }
+    if stopped > 0 {
+        site.refused = None; // A first thread that has ended before the others cannot be traced.
     }
 }
 
@@ -126,10 +140,7 @@ pub(crate) fn show(site: &mut Site, render: &mut dyn Render) {
     }
     site.writer.text("*** other threads: ").decimal((count + site.threads.left_out) as u64).text("\n");
     if let Some(error) = site.refused {
-        site.writer
-            .text("    (they cannot be looked at: tracing was refused, error ")
-            .decimal(error.0 as u64)
-            .text(")\n");
+        site.writer.text("    (they cannot be looked at: error ").decimal(error.0 as u64).text(")\n");
         return;
     }
     site.writer.limit(MOST_BYTES);

@@ -30,35 +30,68 @@ pub fn pages(bytes: usize) -> Result<NonNull<u8>, Errno> {
     NonNull::new(mapped).ok_or(libc::ENOMEM)
 }
 
-/// The regular file at `path`, whole, for reading: where it is mapped, and how long it is. An empty file is `ENODATA`.
+/// Opens the file at `path` for reading.
 ///
-/// Signal-safe. Nothing but a regular file is waited for: a FIFO is not opened for good, and a device is refused.
+/// Signal-safe. Nothing but a regular file is waited for: a FIFO is not opened for good.
 ///
 /// # Errors
-/// The kernel's; `ENOEXEC` for what is no regular file.
-pub fn file(path: &CStr) -> Result<(NonNull<u8>, usize), Errno> {
+/// The kernel's.
+pub fn open(path: &CStr) -> Result<i32, Errno> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let descriptor = raw::open(libc::AT_FDCWD, path, flags, 0).map_err(|error| error.0)?;
-    let mapped = opened(descriptor);
-    raw::close(descriptor);
-    mapped
+    raw::open(libc::AT_FDCWD, path, flags, 0).map_err(|error| error.0)
 }
 
-/// As [`file`], for one that is open already, and stays so.
+/// Closes what [`open`] opened.
+///
+/// Signal-safe.
+pub fn close(descriptor: i32) {
+    raw::close(descriptor);
+}
+
+/// How long an open regular file is, in bytes.
+///
+/// Signal-safe.
 ///
 /// # Errors
-/// As there.
-pub fn opened(descriptor: i32) -> Result<(NonNull<u8>, usize), Errno> {
+/// The kernel's; `ENOEXEC` for what is no regular file, `ENODATA` for an empty one.
+pub fn length(descriptor: i32) -> Result<usize, Errno> {
     let about = raw::identity(descriptor).map_err(|error| error.0)?;
     if about.kind != raw::Kind::Regular {
         return Err(libc::ENOEXEC);
     }
     let bytes = usize::try_from(about.length).map_err(|_| libc::EFBIG)?;
-    if bytes == 0 {
-        return Err(libc::ENODATA);
-    }
+    if bytes == 0 { Err(libc::ENODATA) } else { Ok(bytes) }
+}
+
+/// An open regular file, whole, for reading: where it is mapped, and how long it is.
+///
+/// Signal-safe.
+///
+/// # Errors
+/// The kernel's, and those of [`length`].
+pub fn opened(descriptor: i32) -> Result<(NonNull<u8>, usize), Errno> {
+    let bytes = length(descriptor)?;
     let mapped = raw::map_file(descriptor, 0, bytes).map_err(|error| error.0)?;
     Ok((NonNull::new(mapped.cast_mut()).ok_or(libc::ENOMEM)?, bytes))
+}
+
+/// Reads the beginning of an open file, as much as there is room for.
+///
+/// Signal-safe.
+///
+/// # Errors
+/// The kernel's; `ENODATA` when the file is shorter by now.
+pub fn read(descriptor: i32, into: &mut [u8]) -> Result<(), Errno> {
+    let mut read = 0;
+    while read < into.len() {
+        match raw::read_at(descriptor, &mut into[read..], read as u64) {
+            Ok(0) => return Err(libc::ENODATA),
+            Ok(more) => read += more,
+            Err(raw::Errno(libc::EINTR)) => {}
+            Err(error) => return Err(error.0),
+        }
+    }
+    Ok(())
 }
 
 /// Gives a mapping back.
@@ -66,7 +99,7 @@ pub fn opened(descriptor: i32) -> Result<(NonNull<u8>, usize), Errno> {
 /// Signal-safe.
 ///
 /// # Safety
-/// `at` and `bytes` are what [`pages`], [`file`] or [`opened`] returned, and nothing refers to them any more.
+/// `at` and `bytes` are what [`pages`] or [`opened`] returned, and nothing refers to them any more.
 pub unsafe fn unmap(at: NonNull<u8>, bytes: usize) {
     // SAFETY: the caller's promise.
     unsafe { raw::unmap(at.as_ptr(), bytes) };

@@ -28,6 +28,8 @@ pub struct Arena {
     used: Cell<usize>,
     /// The files that are mapped, each in a node that lies in the arena.
     files: Cell<Option<&'static Mapped>>,
+    /// Whether the memory was lent, and goes back to nobody.
+    is_lent: bool,
 }
 
 /// A file's mapping, and the one before it.
@@ -50,7 +52,17 @@ impl Arena {
     /// The kernel's number, when there is not so much address space.
     pub fn new(bytes: usize) -> Result<Self, i32> {
         let begin = mapping::pages(bytes)?;
-        Ok(Self { begin, size: bytes, used: Cell::new(0), files: Cell::new(None) })
+        Ok(Self { begin, size: bytes, used: Cell::new(0), files: Cell::new(None), is_lent: false })
+    }
+
+    /// An arena over pages that are there already. When nothing can be mapped any more, files are read into it instead.
+    ///
+    /// Signal-safe.
+    ///
+    /// # Safety
+    /// The pages are readable and writable, initialized, and nobody else uses them while the arena lives.
+    pub unsafe fn over(begin: NonNull<u8>, bytes: usize) -> Self {
+        Self { begin, size: bytes, used: Cell::new(0), files: Cell::new(None), is_lent: true }
     }
 
     /// How much was handed out.
@@ -123,7 +135,10 @@ impl Arena {
     /// # Errors
     /// The kernel's number; `ENOEXEC` for what is no regular file, `ENODATA` for an empty one, `ENOMEM` when the arena is full.
     pub fn map(&self, path: &CStr) -> Result<&[u8], i32> {
-        self.keep(|| mapping::file(path))
+        let descriptor = mapping::open(path)?;
+        let mapped = self.map_open(descriptor);
+        mapping::close(descriptor);
+        mapped
     }
 
     /// As [`map`](Self::map), for a file that is open already, and stays so.
@@ -133,7 +148,18 @@ impl Arena {
     /// # Errors
     /// As there.
     pub fn map_open(&self, descriptor: i32) -> Result<&[u8], i32> {
-        self.keep(|| mapping::opened(descriptor))
+        match self.keep(|| mapping::opened(descriptor)) {
+            Err(libc::ENOMEM) if self.is_lent => self.copy_of(descriptor),
+            mapped => mapped,
+        }
+    }
+
+    /// The bytes of an open file, read.
+    fn copy_of(&self, descriptor: i32) -> Result<&[u8], i32> {
+        let length = mapping::length(descriptor)?;
+        let bytes = self.bytes(length).ok_or(libc::ENOMEM)?;
+        mapping::read(descriptor, bytes)?;
+        Ok(bytes)
     }
 
     fn keep(&self, map: impl FnOnce() -> Result<(NonNull<u8>, usize), i32>) -> Result<&[u8], i32> {
@@ -171,6 +197,9 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         self.unmap_files();
+        if self.is_lent {
+            return;
+        }
         // SAFETY: the mapping is this arena's, and nothing that was handed out outlives the borrow of it.
         unsafe { mapping::unmap(self.begin, self.size) };
     }

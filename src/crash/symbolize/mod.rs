@@ -19,6 +19,8 @@ pub mod demangle;
 mod dwarf;
 mod elf;
 mod find;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod image;
 pub mod many;
 pub mod place;

@@ -69,7 +69,6 @@ impl<'a> Finder<'a, '_> {
     /// Where the search table says that the entry is.
     fn look_up(&mut self, section: &Section<'_>, table: Span, address: u64) -> Option<Place> {
         let mut cursor = section.cursor(&mut self.windows.entries, table);
-        cursor.is_jumping = true;
         let [version, encoding, count_encoding, pair_encoding] = cursor.bytes()?;
         if version != 1 {
             return None;

@@ -213,7 +213,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone. Takes some ten
+/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone. Takes some twelve
 /// kilobytes of stack; [`Walker`] does without.
 pub fn walk(
     memory: &dyn Memory,
