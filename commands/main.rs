@@ -15,6 +15,8 @@ use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Without it everything works as well; a crash would only have less to say.
+    let _ = toolbox::crash::install();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => return exit::of_parser(&answer),

@@ -12,7 +12,6 @@
 //!   parallel, reads whole file systems at metadata speed, and keeps a ranking in bounded memory.
 //! - [`mod@bench`] (feature `bench`): measures what several threads do to one structure, beside others, so that the figures
 //!   hold: interleaved rounds, workers that own the clock, a check that what came out is what went in.
-//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies.
 //! - `primitive` and `util`, with whichever feature needs them: atomics and cells, which a model checker can stand in
 //!   for, and small leaves.
 //! - [`queue`] (feature `queue`): first in, first out, between any number of threads, without locks.
@@ -21,6 +20,8 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
+//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
+//! - `capi` (feature `capi`): the same for C and C++, as `libtoolbox.so` and `libtoolbox.a`; not for programs in Rust.
 
 #![warn(missing_docs)]
 
@@ -32,9 +33,6 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
-
-#[cfg(feature = "crash")]
-pub mod crash;
 
 #[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
@@ -59,3 +57,9 @@ pub mod mutex;
 
 #[cfg(feature = "rwlock")]
 pub mod rwlock;
+
+#[cfg(feature = "crash")]
+pub mod crash;
+
+#[cfg(feature = "capi")]
+pub mod capi;

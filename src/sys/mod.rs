@@ -27,6 +27,8 @@ pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]
 pub mod processor;
+#[cfg(feature = "crash")]
+pub mod raw;
 #[cfg(feature = "bench")]
 pub mod trace;
 pub mod usage;

@@ -239,10 +239,13 @@ pub(crate) fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
-        let target = folder().join("../../capi-for-tests");
-        let done = Command::new(env!("CARGO")).args(["capi", "--target-dir"]).arg(&target).current_dir(top).output();
+        let target = folder().with_file_name("capi-for-tests");
+        let done = Command::new(env!("CARGO")).arg("capi").env("CARGO_TARGET_DIR", &target).current_dir(top).output();
         let done = done.expect("cargo is what started this");
         assert!(done.status.success(), "cargo capi:\n{}", String::from_utf8_lossy(&done.stderr));
-        target.canonicalize().expect("it was just made").join("capi/libtoolbox.so")
+        let library = target.join("capi/libtoolbox.so");
+        // What a program that is linked against it looks for at run time, and an installation has.
+        let _ = std::os::unix::fs::symlink("libtoolbox.so", library.with_file_name("libtoolbox.so.0"));
+        library
     })
 }

@@ -17,14 +17,14 @@
 //! `TOOLBOX_SCENARIOS=null_deref,oom` runs only those, and shows what they print.
 
 mod builds;
-//mod capi;
+mod capi;
 mod known;
 mod matrix;
-//mod preload;
+mod preload;
 mod report;
 mod run;
 mod scenario;
-//mod tool;
+mod tool;
 
 use report::Verdict;
 use scenario::Scenario;

@@ -125,7 +125,7 @@ fn has_word_at(text: &str, place: &str) -> bool {
 }
 
 /// Whether `word` stands there with nothing of a name on either side.
-fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     text.match_indices(word)
         .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))

@@ -22,7 +22,9 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
         found.push(source.at(first, message));
     }
     for place in places {
-        if !is_argued(source, place) {
+        // An attribute, such as that of a function without a prologue: what it is put on has its own words.
+        let is_attribute = source.code[..place].ends_with("#[");
+        if !is_attribute && !is_argued(source, place) {
             found.push(source.at(place, "unsafe without a reason right above"));
         }
     }
@@ -103,6 +105,7 @@ mod tests {
         check("src/x.rs", &format!("{TOP}// SAFETY: of another.\n\nlet b = unsafe {{ g() }};\n"), 1);
         check("src/x.rs", &format!("{TOP}// SAFETY: it is.\nlet b =\n    check(unsafe {{ g() }});\n"), 0);
         check("src/x.rs", &format!("{TOP}unsafe impl Send for X {{}}\n"), 1);
+        check("src/x.rs", &format!("{TOP}#[unsafe(naked)]\nextern \"C\" fn f() {{ naked_asm!() }}\n"), 0);
         check("src/x.rs", &format!("{TOP}// SAFETY: it is.\n#[cfg(x)]\nunsafe impl Send for X {{}}\n"), 0);
     }
 

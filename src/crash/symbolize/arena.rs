@@ -123,8 +123,22 @@ impl Arena {
     /// # Errors
     /// The kernel's number; `ENOEXEC` for what is no regular file, `ENODATA` for an empty one, `ENOMEM` when the arena is full.
     pub fn map(&self, path: &CStr) -> Result<&[u8], i32> {
+        self.keep(|| mapping::file(path))
+    }
+
+    /// As [`map`](Self::map), for a file that is open already, and stays so.
+    ///
+    /// Signal-safe.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn map_open(&self, descriptor: i32) -> Result<&[u8], i32> {
+        self.keep(|| mapping::opened(descriptor))
+    }
+
+    fn keep(&self, map: impl FnOnce() -> Result<(NonNull<u8>, usize), i32>) -> Result<&[u8], i32> {
         let at = self.take(size_of::<Mapped>(), align_of::<Mapped>()).ok_or(libc::ENOMEM)?.cast::<Mapped>();
-        let (begin, bytes) = mapping::file(path)?;
+        let (begin, bytes) = map()?;
         // SAFETY: `take` returned room for one, aligned for it.
         unsafe { at.write(Mapped { begin, bytes, before: self.files.get() }) };
         // SAFETY: it was just written and stays until a reset or the end, before which `unmap_files` forgets it.

@@ -64,6 +64,13 @@ pub(crate) fn file<'a>(arena: &'a Arena, folders: &Folders<'_>, wanted: &Wanted<
         let kept = arena.copy(image).ok_or(Why::OutOfMemory)?;
         return Ok(Found { elf: Elf::new(kept).ok_or(Why::Damaged)?, path: b"" });
     }
+    if let Some(Ok(bytes)) = wanted.descriptor.map(|descriptor| arena.map_open(descriptor))
+        && let Some(elf) = Elf::new(bytes)
+        && let found = (Found { elf, path: arena.copy(wanted.path).unwrap_or_default() })
+        && is_it(&found, wanted)
+    {
+        return Ok(found);
+    }
     let mut reason = Why::NoFile;
     let mut digits = [0; 34];
     let from_kernel = map_files(wanted.mapped, &mut digits);

@@ -48,6 +48,8 @@ pub struct Wanted<'a> {
     pub mapped: (u64, u64),
     /// Whether it is the program itself, which `/proc/self/exe` leads to whatever has happened to its path.
     pub is_program: bool,
+    /// A descriptor of the file, where there is one: it serves without `/proc`, at the limit of descriptors and after `chroot`.
+    pub descriptor: Option<i32>,
     /// The bytes themselves, where there is no file: the vDSO.
     pub image: Option<&'a [u8]>,
 }
