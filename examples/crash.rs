@@ -16,10 +16,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 /// A way to die, and how it is called.
-const WAYS: [(&str, fn()); 19] = [
+const WAYS: [(&str, fn()); 20] = [
     ("null", null),
     ("write", || write_to(0x10)),
     ("wild", || write_to(0x7000_0000_1234)),
+    ("not-canonical", || write_to(0x4141_4141_4141_4141)),
     ("call-null", call_null),
     ("overflow", overflow),
     ("overflow-thread", overflow_in_thread),

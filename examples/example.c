@@ -21,7 +21,7 @@ __attribute__((noinline)) static void explode(volatile int *p) {
     depth++;
 }
 
-__attribute__((noinline)) static int recurse(volatile int n) { return recurse(n + 1) + n + depth; } /* HERE overflow */
+__attribute__((noinline)) static int recurse(volatile int n) { return n < 0 ? 0 : recurse(n + 1) + n + depth; } /* HERE overflow */
 
 static void *in_thread(void *unused) {
     depth = recurse(0);
@@ -49,7 +49,7 @@ int main(int count, char **arguments) {
     }
     if (strcmp(how, "overflow") == 0) depth = recurse(0);
     if (strcmp(how, "abort") == 0) abort(); /* HERE abort */
-    if (strcmp(how, "print") == 0) return toolbox_crash_print(2) == TOOLBOX_OK ? 0 : 1; /* HERE print */
+    if (strcmp(how, "print") == 0) return toolbox_crash_print() == TOOLBOX_OK ? 0 : 1; /* HERE print */
     if (strcmp(how, "thread") == 0) {
         pthread_t thread;
         pthread_create(&thread, NULL, in_thread, NULL);

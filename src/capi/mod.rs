@@ -31,6 +31,7 @@ const ERROR_MEMORY: c_int = -2;
 const ERROR_SYSTEM: c_int = -3;
 const ERROR_OUTPUT: c_int = -4;
 const ERROR_ARGUMENT: c_int = -5;
+const ERROR_ABSENT: c_int = -6;
 
 /// `struct toolbox_crash_options`.
 #[repr(C)]
@@ -47,7 +48,7 @@ fn code(error: InstallError) -> c_int {
     match error {
         InstallError::Memory(_) => ERROR_MEMORY,
         InstallError::Signal(..) => ERROR_SYSTEM,
-        InstallError::Descriptor(..) => ERROR_OUTPUT,
+        InstallError::Descriptor(..) | InstallError::Folder(_) => ERROR_OUTPUT,
         InstallError::AlreadyInstalled => ERROR_SYSTEM,
     }
 }
@@ -56,7 +57,10 @@ fn code(error: InstallError) -> c_int {
 fn install(builder: Builder) -> c_int {
     crash::uninstall();
     match builder.install() {
-        Ok(()) => OK,
+        Ok(()) => {
+            signals::prepare();
+            OK
+        }
         Err(error) => code(error),
     }
 }
@@ -114,6 +118,18 @@ pub extern "C" fn toolbox_crash_uninstall() -> c_int {
     OK
 }
 
+/// `toolbox_crash_print()`.
+// SAFETY: whoever has a function of this name means this one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn toolbox_crash_print() -> c_int {
+    if !crash::is_installed() {
+        return ERROR_ABSENT;
+    }
+    crash::trace();
+    OK
+}
+
 /// `toolbox_crash_thread_init()`.
 // SAFETY: whoever has a function of this name means this one.
 #[unsafe(no_mangle)]
@@ -139,7 +155,8 @@ pub extern "C" fn toolbox_error_text(code: c_int) -> *const c_char {
         ERROR_MEMORY => c"no memory for an alternate signal stack",
         ERROR_SYSTEM => c"the kernel refused to set a signal handler",
         ERROR_OUTPUT => c"the place where reports go cannot be written to",
-        ERROR_ARGUMENT => c"a null pointer, a bad descriptor or a structure of unknown size",
+        ERROR_ARGUMENT => c"a null pointer, or a structure of unknown size",
+        ERROR_ABSENT => c"nothing is installed",
         _ => c"no such code",
     };
     text.as_ptr()

@@ -75,7 +75,6 @@ extern "C" fn at_load() {
     if options.map_or_else(|| !is_preloaded(), is_off) {
         return;
     }
-    super::signals::prepare();
     let options = options.unwrap_or_default();
     let builder = Builder::new().parse(options).unwrap_or_else(|Unknown { start, end }| {
         let part = options.get(start..end).unwrap_or(options);

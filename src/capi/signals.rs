@@ -16,9 +16,10 @@
 
 use super::next::Next;
 use crate::crash;
-use crate::crash::signal::all;
+use crate::crash::signal::{ALL, all};
 use crate::sys::raw::{self, Action, Errno, Mask};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// `SA_RESTORER` of x86-64, which the C library sets for its callers.
 const RESTORER: u64 = 0x0400_0000;
@@ -28,9 +29,29 @@ const INTERNAL: Mask = Mask(0b11 << 31);
 
 static SIGACTION: Next = Next::new(c"sigaction");
 
-/// Looks up what would otherwise be looked up by the first caller, who may be in a signal handler.
+/// The address of our handler, zero before the first installation.
+static OURS: AtomicUsize = AtomicUsize::new(0);
+
+/// What is done right after an installation: our handler is looked up, and the next function, which would otherwise be looked up by
+/// its first caller, who may be in a signal handler.
 pub(super) fn prepare() {
     let _ = SIGACTION.address();
+    let ours = ALL.into_iter().filter(|signal| crash::is_handling(*signal)).find_map(set);
+    // Relaxed: the address says all, and is the same after every installation.
+    OURS.store(ours.map_or(0, |action| action.handler), Ordering::Relaxed);
+}
+
+/// What the kernel has for a signal.
+fn set(signal: c_int) -> Option<Action> {
+    // SAFETY: nothing is set.
+    unsafe { raw::action(signal, None) }.ok()
+}
+
+/// Whether our handler is set for a signal. It is not while the program's own has the signal, after the report: what
+/// that one sets is meant for now.
+fn is_ours(signal: c_int) -> bool {
+    let ours = OURS.load(Ordering::Relaxed);
+    crash::is_handling(signal) && set(signal).is_some_and(|now| now.handler == ours)
 }
 
 /// What a program is not to hold back.
@@ -98,7 +119,7 @@ unsafe fn show(action: &Action, place: *mut libc::sigaction) {
 
 /// Sets an action where ours is set, or asks; none where it is not.
 fn exchange(signal: c_int, new: Option<&Action>) -> Option<Action> {
-    if !crash::is_installed() || !crash::is_handling(signal) {
+    if !is_ours(signal) {
         return None;
     }
     match new {
@@ -175,7 +196,7 @@ fn simple(signal: c_int, handler: usize, flags: c_int) -> usize {
 /// With the meaning of BSD: a system call that is interrupted goes on, and the handler stays.
 fn lasting(number: c_int, handler: usize, next: &Next) -> usize {
     type Signal = unsafe extern "C" fn(c_int, usize) -> usize;
-    let is_ours = crash::is_installed() && crash::is_handling(number);
+    let is_ours = is_ours(number);
     match next.address() {
         // It alone knows what `siginterrupt` was told.
         Some(address) if !is_ours => {

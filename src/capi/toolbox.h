@@ -37,7 +37,7 @@
  *   sigaction, signal, bsd_signal, sysv_signal
  *                                  a handler for one of the signals above is remembered, not installed: when the signal comes, the
  *                                  report is written first, then the handler called as the kernel would. Asking gives the program's own
- *                                  back. Costs a lock-free exchange instead of a system call. In masks of other handlers the
+ *                                  back. Costs a lock-free exchange beside the system call. In masks of other handlers the
  *                                  signals above are left out: a crash inside them would end the program silently.
  *   sigprocmask, pthread_sigmask   for the same reason those signals stay unblocked, but SIGABRT, which abort() unblocks
  *                                  itself. Costs nothing beyond the system call.
@@ -65,7 +65,8 @@ extern "C" {
 #define TOOLBOX_ERROR_MEMORY (-2)    /* no memory for an alternate stack */
 #define TOOLBOX_ERROR_SYSTEM (-3)    /* the kernel refused to set a handler */
 #define TOOLBOX_ERROR_OUTPUT (-4)    /* the place where reports go cannot be written to */
-#define TOOLBOX_ERROR_ARGUMENT (-5)  /* a null pointer, a bad descriptor, a structure of a size that is not known */
+#define TOOLBOX_ERROR_ARGUMENT (-5)  /* a null pointer, or a structure of a size that is not known */
+#define TOOLBOX_ERROR_ABSENT (-6)    /* nothing is installed */
 
 /*
  * Installs with the usual options: all signals, text to standard error, all threads, names and lines, within 10 s. Options in
@@ -109,10 +110,10 @@ int toolbox_crash_init_with(const struct toolbox_crash_options *options);
 int toolbox_crash_uninstall(void);
 
 /*
- * Writes where the calling thread is, with names, to a descriptor, and goes on. Also without an installation. May be called in a
- * signal handler.
+ * Writes where the calling thread is, with names, to where reports go as text, and goes on. Takes an installation. Not for signal
+ * handlers: a report that the signal has interrupted would be waited for, though not for ever.
  */
-int toolbox_crash_print(int descriptor);
+int toolbox_crash_print(void);
 
 /*
  * Gives the calling thread an alternate stack, so that an overflow of its own can be reported. Needed only in threads that were

@@ -191,7 +191,8 @@ fn step_back(information: &libc::siginfo_t, context: &mut libc::ucontext_t) {
 }
 
 /// The number of the system call that a `SIGSYS` is about: behind the address of the call in `siginfo_t`.
-pub(crate) fn refused_call(information: &libc::siginfo_t) -> i32 {
+#[cfg(target_arch = "x86_64")]
+fn refused_call(information: &libc::siginfo_t) -> i32 {
     let place = core::ptr::from_ref(information).cast::<i32>().wrapping_add(6);
     // SAFETY: `siginfo_t` has 128 bytes, and the number is at byte 24 of it.
     unsafe { place.read() }

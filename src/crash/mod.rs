@@ -34,6 +34,8 @@ mod files;
 mod handler;
 mod headers;
 mod install;
+#[cfg(target_arch = "x86_64")]
+mod instruction;
 mod json;
 pub mod linked;
 pub mod maps;

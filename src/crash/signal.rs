@@ -52,9 +52,11 @@ pub fn by_name(name: &str) -> Option<i32> {
     ALL.iter().find(is).copied()
 }
 
+/// The code of what the kernel raises without saying more: for `SIGSEGV` there is no address then.
+pub const FROM_KERNEL: i32 = 0x80;
+
 /// Codes that the `libc` crate does not have, as the kernel's header has them.
 mod code {
-    pub(super) const SI_KERNEL: i32 = 0x80;
     pub(super) const SI_DETHREAD: i32 = -7;
     pub(super) const SI_ASYNCNL: i32 = -60;
 }
@@ -65,7 +67,7 @@ pub const fn code(signal: i32, code: i32) -> &'static str {
     if code <= 0 {
         return sent(code);
     }
-    if code == self::code::SI_KERNEL {
+    if code == FROM_KERNEL {
         return match signal {
             libc::SIGSEGV => "general protection",
             libc::SIGTRAP => "breakpoint",

@@ -12,6 +12,8 @@ use super::chain;
 use super::child::{self, Ended};
 use super::fault::{self, Sort, Surroundings};
 use super::install::{self, Setup, Shared};
+#[cfg(target_arch = "x86_64")]
+use super::instruction;
 use super::json;
 use super::maps;
 use super::memory::{Memory, OwnMemory};
@@ -333,7 +335,7 @@ impl Site {
         record.registers = unsafe { Registers::from_context(self.context.cast()) };
         (record.address, record.sender) = (None, None);
         let is_of_memory = matches!(record.signal, libc::SIGSEGV | libc::SIGBUS);
-        if record.code > 0 && is_of_memory {
+        if record.code > 0 && is_of_memory && record.code != signal::FROM_KERNEL {
             // SAFETY: a fault of memory comes with an address.
             record.address = Some(unsafe { information.si_addr() } as u64);
         } else if record.code <= 0 {
@@ -469,6 +471,7 @@ impl Site {
         if !self.record.message.as_bytes().is_empty() {
             self.writer.text("message  ").foreign(self.record.message.as_bytes().trim_ascii_end()).text("\n");
         }
+        self.find_address();
         let is_told = |sort| matches!(sort, Sort::Null | Sort::NotCanonical | Sort::Kernel);
         let Some(address) = self.record.address else { return };
         if let Some(stack) = self.around.overflowed_stack() {
@@ -477,6 +480,20 @@ impl Site {
             self.writer.text("\" (stack of ").decimal(stack.span.length() / 1024).text(" KiB)\n");
         } else if self.is_mapped_known && !is_told(fault::sort(address)) {
             self.around.explain(self.record.signal, self.record.access, &mut self.writer);
+        }
+    }
+
+    /// Looks for the address of a fault that the kernel had none for, and says what it is.
+    fn find_address(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        if self.record.signal == libc::SIGSEGV && self.record.code == signal::FROM_KERNEL {
+            let memory = memory();
+            self.record.address = None;
+            if instruction::explain(&memory, &mut self.record) {
+                self.writer.text("cause   ");
+                text::address_in_words(&self.record, &mut self.writer);
+                self.writer.text("\n");
+            }
         }
     }
 

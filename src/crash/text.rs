@@ -30,9 +30,7 @@ pub(crate) fn headline(record: &Record, to: &mut Writer) {
     if let Some((process, user)) = record.sender {
         to.text(" (by process ").decimal(u64::from(process)).text(", user ").decimal(u64::from(user)).text(")");
     }
-    if let Some(address) = record.address {
-        address_in_words(record, address, to);
-    }
+    address_in_words(record, to);
     to.tone(Tone::Plain).text("\n");
 }
 
@@ -49,7 +47,9 @@ pub(crate) fn panic_headline(record: &Record, file: &Excerpt<256>, line: u32, co
     }
 }
 
-fn address_in_words(record: &Record, address: u64, to: &mut Writer) {
+/// How an address was accessed and what it is, in parentheses. Signal-safe.
+pub(crate) fn address_in_words(record: &Record, to: &mut Writer) {
+    let Some(address) = record.address else { return };
     to.text(match record.access {
         Access::Read => " (read of ",
         Access::Write => " (write of ",

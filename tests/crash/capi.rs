@@ -178,7 +178,8 @@ fn wrong_use_has_a_code() {
         o.options = \"text=fd:999\"; n |= (toolbox_crash_init_with(&o) == TOOLBOX_ERROR_OUTPUT) << 3; o.options = 0;\n\
         n |= (toolbox_crash_init_with(&o) == TOOLBOX_OK) << 4; n |= (toolbox_crash_init() == TOOLBOX_OK) << 5;\n\
         n |= (toolbox_crash_thread_init() == TOOLBOX_OK) << 6; n |= (toolbox_crash_uninstall() == TOOLBOX_OK && toolbox_error_text(-77)[0]) << 7;\n\
-        return n != 255; }\n";
+        n |= (toolbox_crash_print() == TOOLBOX_ERROR_ABSENT) << 8;\n\
+        return n != 511; }\n";
     let recipe = format!(
         "printf '%s' '{}' > wrong.c; gcc -Wall -I$I wrong.c -o $O -L$L -ltoolbox -Wl,-rpath,$L",
         source.replace('\n', "\n")

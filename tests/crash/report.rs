@@ -106,7 +106,7 @@ impl Report<'_> {
             None => true,
         };
         match (is_all, found.first()) {
-            (true, Some(first)) if has_place(first) => Level::Full,
+            (true, Some(first)) if has_place(first) => scenario.best,
             (true, _) => Level::Names,
             (false, Some(_)) => Level::Part,
             (false, None) if self.raw > 0 => Level::Raw,

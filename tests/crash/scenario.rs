@@ -98,7 +98,7 @@ fn parse(line: &str, program: &'static str) -> Scenario {
     for word in words {
         match word.split_at(1) {
             ("@", mark) => scenario.place = Some(place(mark)),
-            ("~", name) => scenario.somewhere.push(name.to_owned()),
+            ("*", name) => scenario.somewhere.push(name.to_owned()),
             ("!", name) => scenario.nowhere.push(name.to_owned()),
             ("+", need) => scenario.needs.push(need.to_owned()),
             _ if word.starts_with("SIG") || word.starts_with("exit:") => scenario.end = word.to_owned(),
@@ -125,7 +125,7 @@ fn place(mark: &str) -> (String, usize) {
 
 #[test]
 fn a_scenario_is_read() {
-    let parsed = parse("multi explode start @explode exit:3 ~other !wrong +copy", "crash");
+    let parsed = parse("multi explode start @explode exit:3 *other !wrong +copy", "crash");
     assert_eq!((parsed.name.as_str(), parsed.end.as_str()), ("multi", "exit:3"));
     assert_eq!(parsed.frames, ["explode", "start"]);
     assert_eq!((parsed.somewhere, parsed.nowhere), (vec!["other".to_owned()], vec!["wrong".to_owned()]));

@@ -33,7 +33,8 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
         }
         start += text.len();
     }
-    let is_test = source.path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
+    let is_test =
+        source.path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
     if source.is_below("src") && !is_test {
         found.extend(library_violations(source));
     }

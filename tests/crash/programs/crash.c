@@ -4,7 +4,7 @@
 //
 // The frames, from the innermost on, are those that have to be named, in this order; others may stand between them. The
 // line of the first of them is the one that carries `HERE MARK`. END is how the program ends without a handler:
-// `SIGSEGV`, or `exit:3`. Further words: `~NAME` has to stand somewhere in the report, such as on another thread; `!NAME`
+// `SIGSEGV`, or `exit:3`. Further words: `*NAME` has to stand somewhere in the report, such as on another thread; `!NAME`
 // may stand nowhere; `+WORD` is something the runner has to prepare (see main.rs).
 //
 // A scenario that cannot be set up on this host exits with 77.
@@ -558,7 +558,7 @@ FN void multi_thread(void) {
     pthread_join(id, NULL);
 }
 
-//= other_threads explode other_threads main @explode SIGSEGV ~waiting_thread
+//= other_threads explode other_threads main @explode SIGSEGV *waiting_thread
 FN void other_threads(void) {
     second_thread();
     second_thread();
@@ -726,8 +726,8 @@ FN void assembly(void) {
 #endif
 }
 
-//= vdso vdso main @vdso SIGSEGV
-FN void vdso(void) {
+//= vdso read_clock main @vdso SIGSEGV
+FN void read_clock(void) {
     struct timespec *volatile wild = (struct timespec *)8;
     clock_gettime(CLOCK_MONOTONIC, wild); // HERE vdso
     sink++;
@@ -957,7 +957,7 @@ static const struct scenario { const char *name; function run; } scenarios[] = {
     S(segv_in_handler), S(nested_handlers), S(full_mask_handler), S(blocked_segv), S(app_handler),
     S(app_handler_reraises), S(app_default), S(app_recovers), S(small_altstack), S(in_syscall), S(multi_thread),
     S(other_threads), S(stdio_lock), S(vfork_child), S(pid1), S(main_exited), {"ucontext", call_ucontext}, S(jit),
-    S(assembly), S(vdso), S(fs_zero), S(dtor), {"atexit", call_atexit}, S(exe_deleted), S(exe_replaced),
+    S(assembly), {"vdso", read_clock}, S(fs_zero), S(dtor), {"atexit", call_atexit}, S(exe_deleted), S(exe_replaced),
     S(fd_exhausted), S(oom), S(stdio_closed), S(stdio_reused), S(stderr_full), S(stderr_stuck), S(stderr_broken),
     S(seccomp_eperm), S(seccomp_kill), S(chroot_empty), S(no_proc), S(undumpable), {"inlined", call_inlined},
     S(linked), S(chain_early),

@@ -63,7 +63,7 @@ impl Drop for Unlucky {
     }
 }
 
-//= rs_panic_in_drop drop rs_panic_in_drop main SIGABRT
+//= rs_panic_in_drop panic_in_cleanup rs_panic_in_drop main SIGABRT
 #[inline(never)]
 fn rs_panic_in_drop() {
     let _unlucky = Unlucky;
