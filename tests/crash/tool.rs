@@ -23,15 +23,23 @@ fn each_way_of_the_demonstration_ends_as_it_says() {
     let list = text(&toolbox(&["crash", "demo", "--list"]).stdout);
     let ways: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(ways.len() >= 15, "{list}");
-    for way in ways {
-        let done = toolbox(&["crash", "demo", way]);
-        let (said, reported) = (text(&done.stdout), text(&done.stderr));
-        assert_eq!(done.status.code(), Some(0), "{said}{reported}");
-        assert!(said.starts_with(&format!("{way}: ended by signal ")), "{said}");
-        assert!(reported.contains("*** toolbox: crashed"), "{way}: {reported}");
-        assert!(reported.contains("*** end"), "{way}: {reported}");
-    }
+    // Two at a time: without optimisation it takes seconds to look up the names of a program of this size.
+    let (even, odd): (Vec<_>, Vec<_>) = ways.iter().enumerate().partition(|(number, _)| number % 2 == 0);
+    std::thread::scope(|scope| {
+        for half in [even, odd] {
+            scope.spawn(move || half.into_iter().for_each(|(_, way)| demonstrate(way)));
+        }
+    });
     assert_eq!(toolbox(&["crash", "demo", "no-such-way"]).status.code(), Some(2));
+}
+
+fn demonstrate(way: &str) {
+    let done = toolbox(&["crash", "demo", way]);
+    let (said, reported) = (text(&done.stdout), text(&done.stderr));
+    assert_eq!(done.status.code(), Some(0), "{said}{reported}");
+    assert!(said.starts_with(&format!("{way}: ended by signal ")), "{said}");
+    assert!(reported.contains("*** toolbox: crashed"), "{way}: {reported}");
+    assert!(reported.contains("\n#0 "), "{way}: {reported}");
 }
 
 #[test]
@@ -85,7 +93,8 @@ fn what_cannot_be_preloaded_is_said() {
     assert_eq!(missing.status.code(), Some(2));
 }
 
-/// It waits for standard input, and gets a signal that ends it.
+/// It waits for standard input, and gets a signal that ends it. (One that Rust's standard library has a handler of its own
+/// for would not: that one lets the first pass.)
 #[test]
 fn the_tool_is_under_its_own_handler() {
     super::run::without_core_files();
@@ -100,15 +109,15 @@ fn the_tool_is_under_its_own_handler() {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("toolbox was just built");
         std::thread::sleep(Duration::from_millis(wait_ms));
-        kill_process(Pid::from_child(&child), Signal::SEGV).expect("it waits");
+        kill_process(Pid::from_child(&child), Signal::ABORT).expect("it waits");
         let mut stderr = child.stderr.take().expect("it is piped");
         let status = child.wait().expect("a child can be waited for");
         said.clear();
         stderr.read_to_string(&mut said).expect("a report is text");
-        assert_eq!(words(status), "SIGSEGV", "{said}");
-        if said.contains("*** end") {
+        assert_eq!(words(status), "SIGABRT", "{said}");
+        if said.contains("\n#0 ") {
             break;
         }
     }
-    assert!(said.contains("*** toolbox: crashed: SIGSEGV") && said.contains("*** end"), "{said}");
+    assert!(said.contains("*** toolbox: crashed: SIGABRT") && said.contains("\n#0 "), "{said}");
 }
