@@ -4,7 +4,7 @@
 //! anew after every case, so that an interrupt costs one case at most.
 
 use super::compare::{self, Saved};
-use super::load::Setup;
+use super::load::{Setup, Work};
 use super::plan::{self, Cast};
 use super::render;
 use super::report::{CaseReport, Contestant, Method, Report};
@@ -71,6 +71,8 @@ pub(super) struct Session {
     rounds: rounds::Plan,
     duration: Duration,
     operations: Option<u64>,
+    /// How fast a thread works by itself, which all loads share.
+    work: Work,
 }
 
 impl Session {
@@ -80,8 +82,8 @@ impl Session {
         let setup = plan::setup(options, host)?;
         let bench = make(&setup)?;
         let cast = Cast::new(options, &bench)?;
-        let (duration, operations) = (setup.duration, setup.operations);
-        Ok(Self { bench, cast, rounds: plan::rounds(options, host), duration, operations })
+        let Setup { duration, operations, work, .. } = setup;
+        Ok(Self { bench, cast, rounds: plan::rounds(options, host), duration, operations, work })
     }
 
     /// How many loads there are.
@@ -199,7 +201,12 @@ impl Session {
         let with_entry = of_cast.map(|(place, take)| (&self.bench.entries[*place], take));
         let taking_part = with_entry.filter(|(entry, _)| !has_failed(entry.name));
         let both = taking_part.map(|(entry, take)| {
-            let subject: Subject<'b> = Box::new(move |pass: Pass| take(pass));
+            let subject: Subject<'b> = Box::new(move |pass: Pass| {
+                self.work.refresh();
+                let mut sample = take(pass)?;
+                sample.is_disturbed |= !self.work.is_fresh();
+                Ok(sample)
+            });
             (Contestant { name: entry.name, role: entry.role }, subject)
         });
         both.unzip()

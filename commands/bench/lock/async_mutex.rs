@@ -199,7 +199,7 @@ mod tests {
     use crate::bench::load::Work;
 
     fn setup(operations: Option<u64>) -> Setup {
-        Setup { duration: Duration::from_millis(2), operations, pins: vec![], work: Work { steps_a_ns: 1.0 } }
+        Setup { duration: Duration::from_millis(2), operations, pins: vec![], work: Work::with_steps(1.0) }
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "HOW IT MEASURES",
         &[
-            "Every thread draws whether it writes, takes the lock, works inside for the time that --held says and by itself for 50 to 150 ns, drawn anew each time, and again. The lock protects four words. A writer counts each of them up, a reader compares them. How fast the processor works is found out once, at the start; a processor that changes its clock meanwhile makes all times longer or shorter alike.",
-            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 50 ms or with --quick 10 ms. To tell how fair a lock is with more threads than processors takes samples of several turns of all threads: --duration 500ms.",
+            "Every thread draws whether it writes, takes the lock, works inside for the time that --held says and by itself for 50 to 150 ns, drawn anew each time, and again. The lock protects four words. A writer counts each of them up, a reader compares them. How fast the processor works is found out before each sample and looked at after it; a sample during which it changed is dropped.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 20 ms or with --quick 10 ms. To tell how fair a lock is with more threads than processors takes samples of several turns of all threads: --duration 500ms.",
         ],
     ),
     (
@@ -59,7 +59,7 @@ pub(crate) const TASK_CHAPTERS: Chapters = &[
         "HOW IT MEASURES",
         &[
             "The tasks run on an executor of tokio with two threads (--threads), made anew for each sample. Every task takes the lock, counts up four words that it protects, lets it go, and again. After 128 locks it lets other tasks run, since one that never has to wait would keep its thread for ever; tokio forces that on users of its own lock. With --held yield it lets others run once while it holds the lock, and at no other time.",
-            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 50 ms or with --quick 10 ms.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 20 ms or with --quick 10 ms.",
         ],
     ),
     (
