@@ -43,12 +43,15 @@ mod util {
 mod queue {
     mod block;
     mod bounded;
+    mod group;
     mod linked;
+    mod packed;
     mod unbounded;
+    mod words;
 
     pub(crate) use bounded::Bounded;
     pub(crate) use linked::Linked;
-    pub(crate) use unbounded::Queue;
+    pub(crate) use unbounded::{PointerQueue, Queue};
 }
 
 #[path = "../../src/stack"]
@@ -115,6 +118,7 @@ mod bounded;
 mod condition;
 mod linked;
 mod mutexes;
+mod pointers;
 mod published;
 mod shared_lock;
 mod signals;
