@@ -74,17 +74,19 @@ mod mutex {
 
     pub(crate) use barging::BargingCore;
     pub(crate) use lock_core::LockCore;
-    pub(crate) use protocol::{Acquire, Core, Who};
+    pub(crate) use protocol::{Acquire, Core, Protocol, Who};
 }
 
 #[path = "../../src/wait"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod wait {
     mod block;
+    mod guarded;
     mod parker;
     mod patience;
 
     pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout, look};
+    pub(crate) use guarded::Guarded;
     pub(crate) use patience::Patience;
 }
 
