@@ -529,9 +529,11 @@ impl Site {
         let memory = memory();
         let trace = &mut self.record.trace;
         // The instruction of a breakpoint or of a refused call lies before the program counter, like that of a call.
-        let is_behind = matches!(self.record.signal, libc::SIGTRAP | libc::SIGSYS)
-            && self.record.code > 0
-            && cfg!(target_arch = "x86_64");
+        let is_behind = cfg!(target_arch = "x86_64")
+            && matches!(
+                (self.record.signal, self.record.code),
+                (libc::SIGTRAP, signal::FROM_KERNEL) | (libc::SIGSYS, 1..)
+            );
         // Without a signal the first frames are ours: where the registers were taken, and who asked for that.
         let mut ours = if matches!(self.kind, Kind::Signal) { 0 } else { 2 };
         let end = Walker::new(&memory, &self.modules, &mut self.scratch).run(
