@@ -62,6 +62,7 @@ pub(crate) fn run(
     argument: usize,
     deadline: &mut Deadline,
 ) -> Result<Ended, Errno> {
+    let top = setup.child_top()?;
     READY.store(0, Relaxed);
     ALIVE.store(1, Relaxed);
     let tls = TLS.get().cast::<usize>().wrapping_add(TLS_WORDS / 2);
@@ -71,7 +72,7 @@ pub(crate) fn run(
         unsafe { word.write(tls as usize) };
     }
     // SAFETY: the stack lies ready for this, and the child before was waited for; the parent waits.
-    let child = unsafe { raw::clone_sharing_memory(setup.child_top(), tls as usize, &ALIVE, run, argument) }?;
+    let child = unsafe { raw::clone_sharing_memory(top, tls as usize, &ALIVE, run, argument) }?;
     let _ = raw::allow_tracer(child);
     READY.store(1, Release); // Pairs with the acquire in `wait_until_ready`.
     raw::futex_wake(&READY);

@@ -2,7 +2,7 @@
 //!
 //! What is prepared here needs no memory, descriptor or file later: the stacks that the handler runs on, duplicates of the
 //! descriptors that a report goes to, the program's path and its open file. No file is read, no symbol looked at, so that
-//! the cost does not grow with the program: about twenty system calls. `tests/bench/crash` measures it.
+//! the cost does not grow with the program: about twenty system calls. the example `crash_cost` measures it.
 //!
 //! The setup is written once, before the handlers are set, and only read from then on; [`uninstall`] takes the handlers
 //! back and closes the descriptors, but leaves the memory, since a thread may be in the handler at that moment.
@@ -88,7 +88,7 @@ const INSTALLED: u32 = 2;
 
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 
-static SETUP: Shared<Setup> = Shared::new(Setup::NONE);
+static SETUP: Shared<Setup> = Shared::new(Setup::new());
 
 /// The stack that the handler moves to.
 pub(crate) const WORK: usize = 256 << 10;
@@ -128,24 +128,27 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    const NONE: Self = Self {
-        options: Builder::new(),
-        text: Sink::NONE,
-        file: Sink::NONE,
-        json: Sink::NONE,
-        folders: [Folder::NONE; 3],
-        program: Excerpt::EMPTY,
-        executable: -1,
-        executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
-        auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
-        abort_message: 0,
-        seccomp: 0,
-        work: 0,
-        nested: 0,
-        child: 0,
-        alternate: 0,
-        ballast: AtomicUsize::new(0),
-    };
+    /// Nothing.
+    const fn new() -> Self {
+        Self {
+            options: Builder::new(),
+            text: Sink::NONE,
+            file: Sink::NONE,
+            json: Sink::NONE,
+            folders: [Folder::NONE; 3],
+            program: Excerpt::EMPTY,
+            executable: -1,
+            executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
+            auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
+            abort_message: 0,
+            seccomp: 0,
+            work: 0,
+            nested: 0,
+            child: 0,
+            alternate: 0,
+            ballast: AtomicUsize::new(0),
+        }
+    }
 
     /// Signal-safe. The upper end of the stack that the handler moves to; zero when there is none.
     pub(crate) fn work_top(&self) -> usize {
@@ -162,9 +165,15 @@ impl Setup {
         self.child != 0 && address.wrapping_sub(self.child - PAGE) <= CHILD + PAGE
     }
 
-    /// Signal-safe. The upper end of the child's stack.
-    pub(crate) fn child_top(&self) -> *mut u8 {
-        (self.child + CHILD) as *mut u8
+    /// Signal-safe. The upper end of the child's stack, which is memory from now on.
+    ///
+    /// # Errors
+    /// The kernel's number.
+    pub(crate) fn child_top(&self) -> Result<*mut u8, Errno> {
+        let lowest = self.child as *mut u8;
+        // SAFETY: the pages are kept for this, and whoever has the claim is the only one who uses them.
+        unsafe { raw::protect(lowest, CHILD, libc::PROT_READ | libc::PROT_WRITE) }?;
+        Ok(lowest.wrapping_add(CHILD))
     }
 
     /// Signal-safe. The alternate stack while the handler runs.
@@ -259,7 +268,7 @@ pub fn trace() {
     handler::report_here(Kind::Here, Excerpt::EMPTY);
 }
 
-/// Takes the handlers back, where they are still ours, and closes what was kept open. The memory stays: about 1.4 MiB of
+/// Takes the handlers back, where they are still ours, and closes what was kept open. The memory stays: about 34 MiB of
 /// addresses, of which a few pages were ever touched.
 pub fn uninstall() {
     // Acquire pairs with the release that installed.
@@ -339,23 +348,22 @@ fn abort_message() -> u64 {
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__abort_msg".as_ptr()) as u64 }
 }
 
-/// One mapping with all stacks, and a page between each two that nobody can touch.
+/// One mapping for everything, of which a part becomes memory now: the stacks that a signal needs at once. Below them is a
+/// page that nobody can touch; between them is none, since each change of a mapping costs as much as the mapping: who leaves the
+/// lower end of one is in another that is not in use then. The rest is for the child and its names, and becomes memory when
+/// it is needed, which the kernel allows also when a limit of the address space has been reached.
 fn map_stacks(setup: &mut Setup) -> Result<(), Errno> {
-    let lengths = [WORK, NESTED, CHILD, altstack::length()];
-    let total = lengths.iter().map(|length| length + PAGE).sum();
+    let at_once = NESTED + WORK + altstack::length();
+    let total = PAGE + at_once + PAGE + CHILD + BALLAST;
     let mapped = raw::map(total, libc::PROT_NONE)?;
-    let mut places = [0; 4];
-    let mut offset = 0;
-    for (place, length) in places.iter_mut().zip(lengths) {
-        let start = mapped.wrapping_add(offset + PAGE);
-        // SAFETY: the pages were just mapped, and nobody else knows them.
-        unsafe { raw::protect(start, length, libc::PROT_READ | libc::PROT_WRITE) }?;
-        *place = start as usize;
-        offset += PAGE + length;
-    }
-    [setup.work, setup.nested, setup.child, setup.alternate] = places;
-    // Without it there are no names at a limit, and everything else.
-    setup.ballast = AtomicUsize::new(raw::map(BALLAST, libc::PROT_NONE).map_or(0, |place| place as usize));
+    let stacks = mapped.wrapping_add(PAGE);
+    // SAFETY: the pages were just mapped, and nobody else knows them.
+    unsafe { raw::protect(stacks, at_once, libc::PROT_READ | libc::PROT_WRITE) }?;
+    setup.nested = stacks as usize;
+    setup.work = setup.nested + NESTED;
+    setup.alternate = setup.work + WORK;
+    setup.child = setup.nested + at_once + PAGE;
+    setup.ballast = AtomicUsize::new(setup.child + CHILD);
     Ok(())
 }
 

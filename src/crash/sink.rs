@@ -72,8 +72,9 @@ impl Deadline {
 /// How much is written to a descriptor that was asked: as much as a pipe takes at once if it takes anything.
 const PIECE: usize = 4096;
 
-/// Numbers of descriptors from here on are ours, where the limit allows: programs count from zero.
-const HIGH: i32 = 200;
+/// Numbers of descriptors from here on are ours, where the limit allows: programs count from zero. The kernel has room for 64
+/// in a table that every process has, and would make a larger one for higher numbers.
+const HIGH: i32 = 56;
 
 /// A second descriptor for `descriptor`, out of the program's way. Signal-safe.
 pub(crate) fn keep(descriptor: i32) -> Result<i32, Errno> {

@@ -106,6 +106,7 @@ const STEPS: [Step; 11] = [
 
 /// What is reported.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and nothing can be allocated")]
 pub(crate) enum Kind {
     /// A signal.
     Signal,
@@ -528,11 +529,17 @@ impl Site {
     fn stack(&mut self) {
         let memory = memory();
         let trace = &mut self.record.trace;
+        // The instruction of a breakpoint or of a refused call lies before the program counter, like that of a call.
+        let is_behind = cfg!(target_arch = "x86_64")
+            && matches!(
+                (self.record.signal, self.record.code),
+                (libc::SIGTRAP, signal::FROM_KERNEL) | (libc::SIGSYS, 1..)
+            );
         // Without a signal the first frames are ours: where the registers were taken, and who asked for that.
         let mut ours = if matches!(self.kind, Kind::Signal) { 0 } else { 2 };
         let end = Walker::new(&memory, &self.modules, &mut self.scratch).run(
             &self.record.registers,
-            if matches!(self.kind, Kind::Signal) { unwind::Kind::Stopped } else { unwind::Kind::Call },
+            if matches!(self.kind, Kind::Signal) && !is_behind { unwind::Kind::Stopped } else { unwind::Kind::Call },
             &mut |frame| {
                 if ours == 0 {
                     trace.push(frame);

@@ -40,6 +40,11 @@ impl<const SIZE: usize> Window<SIZE> {
             return Ok(bytes);
         }
         self.load(memory, address);
+        self.read_alone(memory, address)
+    }
+
+    /// Signal-safe. The same without moving the window: for places whose neighbours are of no interest.
+    pub(super) fn read_alone<const N: usize>(&self, memory: &dyn Memory, address: u64) -> Result<[u8; N], Unreadable> {
         if let Some(bytes) = self.held(address) {
             return Ok(bytes);
         }
@@ -83,12 +88,14 @@ pub(super) struct Cursor<'a> {
     pub(super) at: u64,
     /// The address behind the last one.
     pub(super) end: u64,
+    /// Whether it jumps about, so that the window stays where it is.
+    pub(super) is_jumping: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// Signal-safe. From `at` to `end` in `memory`. What `window` holds has to be from there.
     pub(super) fn new(memory: &'a dyn Memory, window: &'a mut Window<TABLE>, at: u64, end: u64) -> Self {
-        Self { memory, window, at, end }
+        Self { memory, window, at, end, is_jumping: false }
     }
 
     /// Signal-safe. Whether there is nothing more.
@@ -100,7 +107,11 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let after = self.at.checked_add(N as u64).filter(|after| *after <= self.end)?;
-        let bytes = self.window.read(self.memory, self.at).ok()?;
+        let bytes = match self.is_jumping {
+            true => self.window.read_alone(self.memory, self.at),
+            false => self.window.read(self.memory, self.at),
+        };
+        let bytes = bytes.ok()?;
         self.at = after;
         Some(bytes)
     }

@@ -14,6 +14,13 @@
 //! This is Dmitry Vyukov's bounded queue, with the turns apart from the index so that any capacity is as fast as a power
 //! of two.
 //!
+//! # What was tried besides
+//!
+//! To ask for the line of `tail` or `head` with the right to write before looking at it (`PREFETCHW`): from some threads to
+//! others that was 1.0 to 2.6 times as fast, as the two processors were near to each other or far, with no difference for
+//! pairs of operations with own work in between; but an item that another thread waits for by looking again and again
+//! arrived a quarter later.
+//!
 //! # What it does not do
 //!
 //! It is not lock-free: a thread that is stopped between its claim and its stamp holds up those who need that slot next,

@@ -144,19 +144,22 @@ impl Input {
     }
 }
 
-/// A line of a report's list of modules: `module   thing  3f9c…  /usr/bin/thing`.
+/// A line of a report's list of modules: `module   thing  3f9c…  /usr/bin/thing`, with two spaces between its parts.
 fn listed(line: &[u8]) -> Option<(&[u8], Module)> {
     let rest = line.strip_prefix(b"module ")?.trim_ascii();
-    let mut words = rest.splitn(3, |&byte| byte == b' ').map(<[u8]>::trim_ascii);
-    let name = words.next()?;
-    let rest = rest.get(name.len()..)?.trim_ascii();
-    let end = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
-    let build_id = hexadecimal(rest.get(..end)?);
-    let path = rest.get(end..)?.trim_ascii();
+    let (name, rest) = parted(rest)?;
+    let (build_id, path) = parted(rest)?;
+    let path = path.strip_suffix(b"  (deleted or replaced)").unwrap_or(path);
     if name.is_empty() || path.is_empty() {
         return None;
     }
-    Some((name, Module { path: path.to_vec(), build_id: build_id.unwrap_or_default() }))
+    Some((name, Module { path: path.to_vec(), build_id: hexadecimal(build_id).unwrap_or_default() }))
+}
+
+/// What stands before and behind the first two spaces.
+fn parted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let place = text.windows(2).position(|pair| pair == b"  ")?;
+    Some((text.get(..place)?, text.get(place..)?.trim_ascii()))
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
@@ -173,7 +176,7 @@ mod tests {
     fn a_report_is_read() {
         let report = b"*** toolbox: crashed: SIGSEGV\n#0  0x000055d0c0de1139  thing+0x1139\n\
             #1  0x00007f2a0c046d0a  libc.so.6+0x23d0a\n#2  0x00007f2a0c046d10  libc.so.6+0x23d10  (interrupted here)\n\
-            module   thing  3f9c  /usr/bin/thing\nmodule   libc.so.6  (none)  /lib/libc.so.6\n";
+            module   thing  3f9c  /usr/bin/thing\nmodule   libc.so.6  (no build id)  /lib/libc.so.6  (deleted or replaced)\n";
         let mut input = Input::default();
         input.lines_of(report, None, 0);
         let found: Vec<_> = input.queries.iter().map(|query| (query.module, query.shown, query.address)).collect();

@@ -4,12 +4,11 @@
 //! order, all of the same size. Where there is none, or it is not sorted into pairs, the records are gone through one by
 //! one; that is slow in a large program, so a walk has a budget for it. `.debug_frame` has no search table at all.
 
+use super::super::maps::Span;
 use super::super::memory::Memory;
 use super::super::modules::Module;
-use super::super::window::{Cursor, TABLE, Window};
 use super::Tables;
-use super::section::{Entry, FORMAT, OMITTED, Section, Source, pointer};
-use crate::crash::maps::Span;
+use super::section::{Entry, FORMAT, OMITTED, Section, Source, Windows, pointer};
 
 /// A table, and where its bytes are.
 pub(super) type Found<'a> = (Section<'a>, Entry);
@@ -18,7 +17,7 @@ pub(super) type Found<'a> = (Section<'a>, Entry);
 pub(super) struct Finder<'a, 'w> {
     pub(super) memory: &'a dyn Memory,
     pub(super) tables: &'a dyn Tables,
-    pub(super) window: &'w mut Window<TABLE>,
+    pub(super) windows: &'w mut Windows,
     /// How many more records may be gone through one by one.
     pub(super) left: &'w mut u32,
 }
@@ -26,7 +25,7 @@ pub(super) struct Finder<'a, 'w> {
 impl<'a> Finder<'a, '_> {
     /// Signal-safe. The table for `address`, which lies in `module`.
     pub(super) fn find(&mut self, module: &Module<'_>, address: u64) -> Option<Found<'a>> {
-        self.window.clear();
+        self.windows.turn_to(false);
         self.mapped(module, address).or_else(|| self.in_file(module, address))
     }
 
@@ -44,13 +43,13 @@ impl<'a> Finder<'a, '_> {
         } else {
             match self.look_up(&section, module.search_table, address)? {
                 Place::At(entry) => {
-                    let entry = section.entry(self.window, entry)?;
+                    let entry = section.entry(self.windows, entry)?;
                     return entry.range.contains(address).then_some((section, entry));
                 }
                 Place::Behind(first) => section.span.start = first,
             }
         }
-        Some((section, section.search(self.window, address, self.left)?))
+        Some((section, section.search(self.windows, address, self.left)?))
     }
 
     /// In `.debug_frame`.
@@ -63,13 +62,13 @@ impl<'a> Finder<'a, '_> {
             bias: module.bias,
             data: 0,
         };
-        self.window.clear();
-        Some((section, section.search(self.window, address.wrapping_sub(module.bias), self.left)?))
+        self.windows.turn_to(true);
+        Some((section, section.search(self.windows, address.wrapping_sub(module.bias), self.left)?))
     }
 
     /// Where the search table says that the entry is.
     fn look_up(&mut self, section: &Section<'_>, table: Span, address: u64) -> Option<Place> {
-        let mut cursor = Cursor::new(&section.source, self.window, table.start, table.end);
+        let mut cursor = section.cursor(&mut self.windows.entries, table);
         let [version, encoding, count_encoding, pair_encoding] = cursor.bytes()?;
         if version != 1 {
             return None;
@@ -86,7 +85,9 @@ impl<'a> Finder<'a, '_> {
         }
         let count = pointer(&mut cursor, count_encoding, table.start, 0)?;
         let begin = cursor.at;
-        let mut number = |index: u64, which: u64| {
+        // What is left in the end is read at once.
+        let mut number = |index: u64, which: u64, left: u64| {
+            cursor.is_jumping = left > NEIGHBOURS;
             cursor.at = begin.checked_add(index.checked_mul(size)?.checked_mul(2)?)?.checked_add(which * size)?;
             pointer(&mut cursor, pair_encoding, table.start, 0)
         };
@@ -94,15 +95,18 @@ impl<'a> Finder<'a, '_> {
         let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low + (high - low) / 2;
-            if number(middle, 0)? <= address {
+            if number(middle, 0, high - low)? <= address {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        number(low.checked_sub(1)?, 1).map(Place::At)
+        number(low.checked_sub(1)?, 1, 0).map(Place::At)
     }
 }
+
+/// As many pairs as are read at once.
+const NEIGHBOURS: u64 = 32;
 
 /// What a search table says.
 enum Place {

@@ -29,7 +29,7 @@ const LARGEST_FRAME: u64 = 8 << 20;
 const SEARCHED: u64 = 8192;
 
 /// How many bytes of the stack are read at once.
-pub(super) const STACK: usize = 1024;
+pub(super) const STACK: usize = 2048;
 
 /// What a guess is made from.
 pub(super) struct Guess<'a, 'w> {

@@ -39,10 +39,11 @@ use super::maps::Span;
 use super::memory::Memory;
 use super::modules::{Module, Modules};
 use super::registers::Registers;
-use super::window::{TABLE, Window};
+use super::window::Window;
 use cache::Cache;
 use core::ops::ControlFlow;
 use row::Rows;
+use section::Windows;
 
 /// How a frame was found: how far it can be believed. The best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +144,7 @@ impl Tables for () {
 pub struct Scratch {
     cache: Cache,
     rows: Rows,
-    table: Window<TABLE>,
+    windows: Windows,
     stack: Window<{ guess::STACK }>,
     records: u32,
     searches: u32,
@@ -154,13 +155,13 @@ impl Scratch {
     #[must_use]
     pub const fn new() -> Self {
         let (cache, rows) = (Cache::new(), Rows::new());
-        Self { cache, rows, table: Window::new(), stack: Window::new(), records: 0, searches: 0 }
+        Self { cache, rows, windows: Windows::new(), stack: Window::new(), records: 0, searches: 0 }
     }
 
     /// Forgets what an earlier walk has left: the modules may be others, and the stack has changed.
     fn clear(&mut self) {
         self.cache.clear();
-        self.table.clear();
+        self.windows.clear();
         self.stack.clear();
         (self.records, self.searches) = (walk::MOST_RECORDS, walk::MOST_SEARCHES);
     }
@@ -212,7 +213,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone. Takes some ten
+/// Signal-safe. Visits the frames of a stopped thread from `start` outwards, with what is in memory alone. Takes some twelve
 /// kilobytes of stack; [`Walker`] does without.
 pub fn walk(
     memory: &dyn Memory,

@@ -9,8 +9,8 @@
 //! knows has no row.
 
 use super::super::registers::COUNT;
-use super::super::window::{Cursor, TABLE, Window};
-use super::section::{Entry, Section, pointer};
+use super::super::window::Cursor;
+use super::section::{Entry, Section, Windows, pointer};
 
 /// Where the frame begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,20 +78,18 @@ impl Rows {
     pub(super) fn find(
         &mut self,
         section: &Section<'_>,
-        window: &mut Window<TABLE>,
+        windows: &mut Windows,
         entry: &Entry,
         address: u64,
     ) -> Option<()> {
         (self.row, self.initial, self.depth) = (Row::EMPTY, Row::EMPTY, 0);
         let mut program = Program { rows: self, section, entry, at: entry.range.start, until: address };
-        let common = entry.common.instructions;
         // What all tables begin with is for all addresses.
         program.at = address;
-        program.run(&mut Cursor::new(&section.source, window, common.start, common.end))?;
+        program.run(&mut section.cursor(&mut windows.common, entry.common.instructions))?;
         program.rows.initial = program.rows.row;
         program.at = entry.range.start;
-        let own = entry.instructions;
-        program.run(&mut Cursor::new(&section.source, window, own.start, own.end))
+        program.run(&mut section.cursor(&mut windows.entries, entry.instructions))
     }
 }
 

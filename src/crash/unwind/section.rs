@@ -35,6 +35,35 @@ impl Memory for Source<'_> {
     }
 }
 
+/// What is read of tables at once. Common records have a window of their own: they lie far from the entries, and most
+/// entries share one.
+#[derive(Debug)]
+pub(super) struct Windows {
+    pub(super) entries: Window<TABLE>,
+    pub(super) common: Window<TABLE>,
+    is_file: bool,
+}
+
+impl Windows {
+    pub(super) const fn new() -> Self {
+        Self { entries: Window::new(), common: Window::new(), is_file: false }
+    }
+
+    /// Signal-safe. Forgets what was read.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.common.clear();
+    }
+
+    /// Signal-safe. From now on what is read is in a file, or in memory; another file than before is named as well.
+    pub(super) fn turn_to(&mut self, is_file: bool) {
+        if is_file || self.is_file {
+            self.clear();
+        }
+        self.is_file = is_file;
+    }
+}
+
 /// One section of tables.
 #[derive(Clone, Copy)]
 pub(super) struct Section<'a> {
@@ -89,37 +118,39 @@ struct Record {
 }
 
 impl<'a> Section<'a> {
-    fn cursor<'w>(&'w self, window: &'w mut Window<TABLE>, span: Span) -> Cursor<'w> {
+    /// Signal-safe. Reads in `span` of this section.
+    pub(super) fn cursor<'w>(&'w self, window: &'w mut Window<TABLE>, span: Span) -> Cursor<'w> {
         Cursor::new(&self.source, window, span.start, span.end)
     }
 
     /// Signal-safe. The entry whose record begins at `at`.
-    pub(super) fn entry(&self, window: &mut Window<TABLE>, at: u64) -> Option<Entry> {
-        let record = self.record(window, at)?;
-        let common = self.common(window, record.common?)?;
-        self.rest(window, &record, common)
+    pub(super) fn entry(&self, windows: &mut Windows, at: u64) -> Option<Entry> {
+        let record = self.record(&mut windows.entries, at)?;
+        let common = self.common(&mut windows.common, record.common?)?;
+        self.rest(&mut windows.entries, &record, common)
     }
 
     /// Signal-safe. Goes through all records for the entry that `address` belongs to, as the section counts addresses,
     /// but through `left` at most, which is counted down.
-    pub(super) fn search(&self, window: &mut Window<TABLE>, address: u64, left: &mut u32) -> Option<Entry> {
+    pub(super) fn search(&self, windows: &mut Windows, address: u64, left: &mut u32) -> Option<Entry> {
         let mut at = self.span.start;
         let (mut last, mut common) = (None, Common::default());
         while at < self.span.end {
             *left = left.checked_sub(1)?;
-            let record = self.record(window, at)?;
+            let record = self.record(&mut windows.entries, at)?;
             at = record.next;
             if record.common.is_none() {
                 continue;
             }
             if record.common != last {
                 // One that is not understood spoils only its own entries.
-                (last, common) = match record.common.and_then(|at| self.common(window, at)) {
+                (last, common) = match record.common.and_then(|at| self.common(&mut windows.common, at)) {
                     Some(common) => (record.common, common),
                     None => continue,
                 };
             }
-            if let Some(entry) = self.rest(window, &record, common).filter(|entry| entry.range.contains(address)) {
+            let entry = self.rest(&mut windows.entries, &record, common);
+            if let Some(entry) = entry.filter(|entry| entry.range.contains(address)) {
                 return Some(entry);
             }
         }

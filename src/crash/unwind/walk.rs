@@ -120,10 +120,10 @@ impl<'a> Walker<'a> {
     /// Looks for the table of `address`, and keeps what comes of it if that can be kept.
     fn learn(&mut self, address: u64) -> Learned<'a> {
         let &mut Self { memory, modules, tables, .. } = self;
-        let Scratch { rows, table, cache, records, .. } = &mut *self.scratch;
+        let Scratch { rows, windows, cache, records, .. } = &mut *self.scratch;
         let found = modules.find(address).and_then(|module| {
-            let (section, entry) = Finder { memory, tables, window: table, left: records }.find(&module, address)?;
-            rows.find(&section, table, &entry, address.wrapping_sub(section.bias))?;
+            let (section, entry) = Finder { memory, tables, windows, left: records }.find(&module, address)?;
+            rows.find(&section, windows, &entry, address.wrapping_sub(section.bias))?;
             Some((section, entry.common))
         });
         let known = match found {
@@ -138,11 +138,13 @@ impl<'a> Walker<'a> {
     }
 
     fn by_what_is_known(&mut self, learned: &Learned<'_>, registers: &Registers) -> Step {
-        let Scratch { rows, table, stack, .. } = &mut *self.scratch;
+        let Scratch { rows, windows, stack, .. } = &mut *self.scratch;
         let mut frame = apply::Frame { memory: self.memory, stack, registers };
         let (is_signal, (cfa, caller)) = match learned {
             Learned::Kept(Known::Row(simple)) => (simple.is_signal, frame.simple(simple)),
-            Learned::Row(section, common) => (common.is_signal, frame.row(&rows.row, section, common, table)),
+            Learned::Row(section, common) => {
+                (common.is_signal, frame.row(&rows.row, section, common, &mut windows.entries))
+            }
             Learned::Kept(Known::NoTable) => {
                 let interrupted = trampoline::interrupted(self.memory, registers.pc(), registers.sp());
                 (interrupted.is_some(), (None, interrupted.ok_or(End::Lost)))

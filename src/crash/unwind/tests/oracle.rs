@@ -5,7 +5,7 @@ use super::super::super::memory::Slices;
 use super::super::super::registers::COUNT;
 use super::super::find::Finder;
 use super::super::row::{Cfa, Row, Rows, Rule};
-use super::super::section::{Section, Source};
+use super::super::section::{Section, Source, Windows};
 use super::*;
 use gimli::{BaseAddresses, CfaRule, LittleEndian, RegisterRule, UnwindSection};
 
@@ -141,12 +141,12 @@ fn compare_mapped(file: &File) -> usize {
         search_table: Span { start: table_at, end: table_at + table.len() as u64 },
         ..Module::default()
     };
-    let (mut rows, mut window) = (Rows::new(), Window::new());
+    let (mut rows, mut windows) = (Rows::new(), Windows::new());
     let by_table = |address| {
         let mut left = 0; // Nothing is gone through one by one.
-        let mut finder = Finder { memory: &memory, tables: &(), window: &mut window, left: &mut left };
+        let mut finder = Finder { memory: &memory, tables: &(), windows: &mut windows, left: &mut left };
         let (section, entry) = finder.find(&module, address)?;
-        rows.find(&section, &mut window, &entry, address)?;
+        rows.find(&section, &mut windows, &entry, address)?;
         Some(rows.row)
     };
     let count = compare(&theirs, &bases, frame_at, &memory, by_table);
@@ -159,14 +159,14 @@ fn compare_mapped(file: &File) -> usize {
     };
     let mut entries = 0;
     let mut each = theirs.entries(&bases);
-    let (mut window, mut left) = (Window::new(), u32::MAX);
+    let (mut windows, mut left) = (Windows::new(), u32::MAX);
     while let Some(entry) = each.next().unwrap() {
         let gimli::CieOrFde::Fde(partial) = entry else { continue };
         let entry = partial.parse(gimli::EhFrame::cie_from_offset).unwrap();
         entries += 1;
         // One by one costs as many records as lie before it, so only some.
         if entries % 97 == 1 {
-            let found = section.search(&mut window, entry.initial_address(), &mut left).unwrap();
+            let found = section.search(&mut windows, entry.initial_address(), &mut left).unwrap();
             assert_eq!((found.range.start, found.range.end), (entry.initial_address(), entry.end_address()));
             assert_eq!(found.common.is_signal, entry.is_signal_trampoline());
             assert_eq!(found.common.return_register, entry.cie().return_address_register().0);
@@ -220,12 +220,12 @@ fn rows_of_a_debug_frame_are_those_of_gimli() {
         let mut theirs = gimli::DebugFrame::new(&bytes, LittleEndian);
         theirs.set_address_size(8);
         let module = Module { bias: 0x7000_0000, ..Module::default() };
-        let (mut rows, mut window) = (Rows::new(), Window::new());
+        let (mut rows, mut windows) = (Rows::new(), Windows::new());
         let ours = |address: u64| {
             let (mut left, tables, nothing) = (100, File1(&bytes), Slices(&[]));
-            let mut finder = Finder { memory: &nothing, tables: &tables, window: &mut window, left: &mut left };
+            let mut finder = Finder { memory: &nothing, tables: &tables, windows: &mut windows, left: &mut left };
             let (section, entry) = finder.find(&module, address + 0x7000_0000)?;
-            rows.find(&section, &mut window, &entry, address)?;
+            rows.find(&section, &mut windows, &entry, address)?;
             Some(rows.row)
         };
         let memory = Source::File(&bytes);

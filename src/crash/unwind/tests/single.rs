@@ -178,6 +178,16 @@ fn at_each_instruction_of_an_allocation() {
 }
 
 #[test]
+fn at_each_instruction_of_the_kernels_own_module() {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    stepped("clock_gettime", 20, &mut || {
+        // SAFETY: the time is ours to write.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    });
+    assert!(time.tv_sec != 0 || time.tv_nsec != 0);
+}
+
+#[test]
 fn at_each_instruction_of_a_look_up_by_the_dynamic_linker() {
     type Demangle = unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize, *mut c_int) -> *mut c_char;
     // SAFETY: a library that may be loaded at any time.
