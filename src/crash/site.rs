@@ -373,8 +373,8 @@ impl Site {
         self.record.time = raw::clock(libc::CLOCK_REALTIME) / 1_000_000_000;
         self.timer = raw::timer_create(self.record.thread, libc::SIGSEGV).ok();
         let mut path = [0; LONGEST_PATH];
-        let path = raw::read_link(c"/proc/self/exe", &mut path);
-        self.program = path.map_or(setup.program, |path| Excerpt::new(path));
+        let link = raw::read_link(c"/proc/self/exe", &mut path);
+        self.program = link.map_or(setup.program, Excerpt::new);
         self.open_files(setup);
         text::identity(&self.record, self.program.as_bytes(), &mut self.writer);
     }
