@@ -588,7 +588,7 @@ pub(crate) struct Measuring {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000), hide_short_help = true)]
     pub(crate) ops: Option<u64>,
 
-    /// Take so many samples of each that count [default: 15; with --quick 9]
+    /// Take so many samples of each that count [default: 31; with --quick 11]
     ///
     /// One more before them warms up. An interval takes at least eight that were not dropped.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]

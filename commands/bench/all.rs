@@ -6,7 +6,7 @@
 use super::compare::{self, Saved};
 use super::report::Report;
 use super::session::{self, Session};
-use super::{all, parts, render};
+use super::{all, parts, render, weighs};
 use crate::cli::{BenchAll, Cli, Command};
 use crate::exit::Exit;
 use crate::interrupt;
@@ -16,9 +16,6 @@ use clap::Parser;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use toolbox::bench::host::{Host, Load};
-
-/// What checks, weighing, probes and starting threads come to, beside the samples themselves.
-const BESIDE: f64 = 1.5;
 
 /// Runs it.
 ///
@@ -32,7 +29,7 @@ pub(super) fn run(options: &BenchAll) -> Result<Exit> {
     let read = |path| sessions.iter().map(|(name, _)| Saved::read(path, name)).collect::<Result<Vec<Saved>>>();
     let saved = keeping.compare.as_deref().map(read).transpose()?;
     let stop = interrupt::first()?;
-    let estimates: Vec<Duration> = sessions.iter().map(|(_, session)| session.estimate().mul_f64(BESIDE)).collect();
+    let estimates: Vec<Duration> = sessions.iter().map(|(_, session)| session.estimate(&host)).collect();
     let time = options.time.unwrap_or_else(|| estimates.iter().sum());
     session::announce(sessions.iter().map(|(_, session)| session.loads()).sum(), time, &terminal);
     let (begin, load) = (Instant::now(), Load::now());
@@ -82,7 +79,7 @@ fn sessions(options: &BenchAll, host: &Host) -> Result<Vec<(&'static str, Sessio
         words.extend(options.pin.iter().map(|processor| format!("--pin={processor}")));
         let Command::Bench(bench) = Cli::try_parse_from(words)?.command else { continue };
         let (measuring, make) = parts(&bench.what).context("a bench that is listed has options")?;
-        sessions.push((kind.name, Session::new(measuring, host, make)?));
+        sessions.push((kind.name, Session::new(measuring, weighs(&bench.what), host, make)?));
     }
     Ok(sessions)
 }

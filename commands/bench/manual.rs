@@ -28,8 +28,8 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "HOW IT MEASURES",
         &[
-            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. Threads start together, and take the time of their own begin and end; the time of a sample is the last end less the first begin. Between two samples the link between two processors is probed; a sample whose link was not the usual one of this run is dropped, since the machine was moved meanwhile, and the line below the table says how many were.",
-            "Loads that last a given time (loop, pairs, bare, ping-pong) are as long as --duration says, 50 ms or with --quick 10 ms. The others do a given number of items: 100,000 for each thread, 400,000 in all for split. With --ops every load does as many pairs for each thread as it says.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. Threads start together, and take the time of their own begin and end; the time of a sample is the last end less the first begin. Between two samples the link between two processors is probed; a sample whose link was not the usual one of this run is dropped, since the machine was moved meanwhile, and so is one during which the processor changed its clock, and one of open whose two threads did not have two processors to themselves. The usual link is waited for before a sample, and one that is dropped is taken again in the same round, up to four times; both together take at most as much time again as the samples that count, and half a second. The line below the table says how many were dropped.",
+            "Loads that last a given time (loop, pairs, bare, ping-pong) are as long as --duration says, 20 ms or with --quick 10 ms. The others do a given number of items: 100,000 for each thread, 400,000 in all for split. With --ops every load does as many pairs for each thread as it says.",
             "Bounded structures have room for all items of loop, shared, private and burst, and for 1,024 otherwise. A thread that finds no item, or no room, spins 200 times and then yields.",
         ],
     ),

@@ -71,10 +71,15 @@ pub(crate) fn run(arguments: Bench) -> Result<Exit> {
             let (measuring, make) = parts(&what).context("what is neither of those has loads")?;
             match measuring.soak {
                 Some(duration) => soak::run(measuring, duration, make),
-                None => session::run(measuring, make),
+                None => session::run(measuring, weighs(&what), make),
             }
         }
     }
+}
+
+/// Whether what is measured is weighed as well.
+fn weighs(what: &Benchmark) -> bool {
+    matches!(what, Benchmark::Queue(options) | Benchmark::Stack(options) if options.weigh > 0)
 }
 
 /// Makes a bench for a setup.

@@ -9,12 +9,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use toolbox::bench::host::Host;
 use toolbox::bench::rounds;
 
-/// The time of a sample.
-const DURATION: Duration = Duration::from_millis(50);
+/// The time of a sample: a virtual machine that is moved every 20 to 60 ms leaves most of these alone.
+const DURATION: Duration = Duration::from_millis(20);
 const QUICK_DURATION: Duration = Duration::from_millis(10);
-/// With this many an interval leaves out the two largest and the two smallest ratios.
-const ROUNDS: usize = 15;
-const QUICK_ROUNDS: usize = 9;
+/// With this many an interval leaves out the eight largest and the eight smallest ratios.
+const ROUNDS: usize = 31;
+/// Some more than an interval takes, so that a time that was announced can be kept to.
+const QUICK_ROUNDS: usize = 11;
+
+/// What starting threads, checking what they did and looking at the host take, for each sample.
+const AROUND: Duration = Duration::from_millis(2);
+/// What a sample takes beyond that with each thread more than there are processors: until all have begun and ended.
+const CROWDED: Duration = Duration::from_micros(3500);
+/// Where the host is moved about, so much of what is measured is lost and done again.
+const LOST: f64 = 0.5;
+/// A look at one that takes part before it is timed, and weighing it.
+const CHECK: Duration = Duration::from_millis(60);
+const WEIGHING: Duration = Duration::from_millis(400);
 
 /// What the loads are told.
 ///
@@ -87,9 +98,17 @@ impl Cast {
     }
 
     /// How long `case` takes, roughly.
-    pub(super) fn estimate(&self, case: &Case, rounds: &rounds::Plan) -> Duration {
+    pub(super) fn estimate(&self, case: &Case, rounds: &rounds::Plan, host: &Host) -> Duration {
         let subjects = case.subjects.iter().filter(|(place, _)| self.members.contains(place)).count();
-        case.estimate * ((1 + rounds.rounds + rounds.latency_rounds) * subjects) as u32
+        let crowd = CROWDED * case.threads.saturating_sub(host.processors()) as u32;
+        let all = (case.estimate + AROUND + crowd) * ((1 + rounds.rounds + rounds.latency_rounds) * subjects) as u32;
+        let is_moved = case.is_shared && rounds.link.is_some() && host.hypervisor.is_some();
+        if is_moved { all.mul_f64(1.0 + LOST) } else { all }
+    }
+
+    /// How long it takes before the first sample, where everybody may be weighed.
+    pub(super) fn before(&self, weighs: bool) -> Duration {
+        (CHECK + if weighs { WEIGHING } else { Duration::ZERO }) * self.members.len() as u32
     }
 }
 
@@ -144,7 +163,13 @@ mod tests {
     fn the_time_it_takes_is_known_before() {
         let line = "--with flume --workload pairs --threads 2 --duration 10ms --rounds 10";
         let (bench, cast, rounds) = plan(line).unwrap();
+        let host = Host { allowed: vec![0, 3], ..Host::default() };
         // One to warm up, ten that count, two for latency; flume and two references.
-        assert_eq!(cast.estimate(&bench.cases[0], &rounds), Duration::from_millis(13 * 3 * 10));
+        assert_eq!(cast.estimate(&bench.cases[0], &rounds, &host), Duration::from_millis(13 * 3 * 12));
+        let moved = Host { hypervisor: Some("one".to_owned()), ..host.clone() };
+        assert_eq!(cast.estimate(&bench.cases[0], &rounds, &moved), Duration::from_millis(13 * 3 * 18));
+        let narrow = Host { allowed: vec![0], ..host };
+        assert_eq!(cast.estimate(&bench.cases[0], &rounds, &narrow), Duration::from_micros(13 * 3 * 15_500));
+        assert_eq!((cast.before(false), cast.before(true)), (Duration::from_millis(180), Duration::from_millis(1380)));
     }
 }

@@ -4,7 +4,7 @@
 //! anew after every case, so that an interrupt costs one case at most.
 
 use super::compare::{self, Saved};
-use super::load::Setup;
+use super::load::{Setup, Work};
 use super::plan::{self, Cast};
 use super::render;
 use super::report::{CaseReport, Contestant, Method, Report};
@@ -27,18 +27,18 @@ const SHORT: Duration = Duration::from_secs(3);
 /// Cores that share a cache are nearer than this.
 const SLOW_LINK_NS: f64 = 100.0;
 
-/// Measures what `make` makes of the options.
+/// Measures what `make` makes of the options; `weighs` tells whether structures are weighed as well.
 ///
 /// # Errors
 /// A name that is not known, a file that cannot be read or written, an answer that cannot be written.
-pub(super) fn run(options: &Measuring, make: impl FnOnce(&Setup) -> Result<Bench>) -> Result<Exit> {
+pub(super) fn run(options: &Measuring, weighs: bool, make: impl FnOnce(&Setup) -> Result<Bench>) -> Result<Exit> {
     let terminal = Terminal::new(&options.output);
     let host = Host::look();
-    let session = Session::new(options, &host, make)?;
+    let session = Session::new(options, weighs, &host, make)?;
     let saved =
         options.keeping.compare.as_deref().map(|path| Saved::read(path, session.bench.kind.name)).transpose()?;
     let stop = interrupt::first()?;
-    announce(session.loads(), session.estimate(), &terminal);
+    announce(session.loads(), session.estimate(&host), &terminal);
     let load = Load::now();
     let mut report = session.empty(&host);
     session.measure(&mut report, None, &stop, &terminal, &mut |report| {
@@ -71,17 +71,25 @@ pub(super) struct Session {
     rounds: rounds::Plan,
     duration: Duration,
     operations: Option<u64>,
+    /// How fast a thread works by itself, which all loads share.
+    work: Work,
+    weighs: bool,
 }
 
 impl Session {
     /// # Errors
     /// A name that is not known, a processor that cannot be used, loads that cannot be done.
-    pub(super) fn new(options: &Measuring, host: &Host, make: impl FnOnce(&Setup) -> Result<Bench>) -> Result<Self> {
+    pub(super) fn new(
+        options: &Measuring,
+        weighs: bool,
+        host: &Host,
+        make: impl FnOnce(&Setup) -> Result<Bench>,
+    ) -> Result<Self> {
         let setup = plan::setup(options, host)?;
         let bench = make(&setup)?;
         let cast = Cast::new(options, &bench)?;
-        let (duration, operations) = (setup.duration, setup.operations);
-        Ok(Self { bench, cast, rounds: plan::rounds(options, host), duration, operations })
+        let Setup { duration, operations, work, .. } = setup;
+        Ok(Self { bench, cast, rounds: plan::rounds(options, host), duration, operations, work, weighs })
     }
 
     /// How many loads there are.
@@ -89,9 +97,13 @@ impl Session {
         self.bench.cases.len()
     }
 
-    /// How long all loads take, roughly.
-    pub(super) fn estimate(&self) -> Duration {
-        self.bench.cases.iter().map(|case| self.cast.estimate(case, &self.rounds)).sum()
+    /// How long all of it takes, roughly.
+    pub(super) fn estimate(&self, host: &Host) -> Duration {
+        self.cast.before(self.weighs) + self.estimate_of_loads(host)
+    }
+
+    fn estimate_of_loads(&self, host: &Host) -> Duration {
+        self.bench.cases.iter().map(|case| self.cast.estimate(case, &self.rounds, host)).sum()
     }
 
     /// Checks, then measures every load, and calls `after` with the report after each. When there is a time for all of
@@ -108,13 +120,14 @@ impl Session {
         after: &mut dyn FnMut(&Report) -> Result<()>,
     ) -> Result<()> {
         self.check(report, stop, terminal);
-        let mut ahead = self.estimate();
+        let host = report.host.clone();
+        let mut ahead = self.estimate_of_loads(&host);
         for (index, case) in self.bench.cases.iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
                 report.partial = true;
                 break;
             }
-            let estimate = self.cast.estimate(case, &self.rounds);
+            let estimate = self.cast.estimate(case, &self.rounds, &host);
             let share = estimate.as_secs_f64() / ahead.as_secs_f64().max(1e-9);
             let budget = until.map(|until| until.saturating_duration_since(Instant::now()).mul_f64(share.min(1.0)));
             ahead = ahead.saturating_sub(estimate);
@@ -199,7 +212,12 @@ impl Session {
         let with_entry = of_cast.map(|(place, take)| (&self.bench.entries[*place], take));
         let taking_part = with_entry.filter(|(entry, _)| !has_failed(entry.name));
         let both = taking_part.map(|(entry, take)| {
-            let subject: Subject<'b> = Box::new(move |pass: Pass| take(pass));
+            let subject: Subject<'b> = Box::new(move |pass: Pass| {
+                self.work.refresh();
+                let mut sample = take(pass)?;
+                sample.is_disturbed |= !self.work.is_fresh();
+                Ok(sample)
+            });
             (Contestant { name: entry.name, role: entry.role }, subject)
         });
         both.unzip()

@@ -5,6 +5,10 @@
 //! something else: with more threads than processors that thread may be scheduled after the work is done, and has been
 //! seen to report thousands of times the true speed.
 //!
+//! Threads that are not pinned go wherever the kernel puts them. But where there are no fewer of them than processors, each
+//! begins on one of its own, and all are let go before the starting line: the kernel has been seen to put two new threads
+//! on one processor of two and to leave them there for ten milliseconds, a whole sample.
+//!
 //! The starting line spins for a moment and then yields, so that it also works with more threads than processors. It is
 //! let down when a worker panics, so that the others do not wait for ever; the panic then goes on in the caller.
 
@@ -90,8 +94,14 @@ pub fn run<R: Send>(threads: usize, pins: &[usize], work: impl Fn(usize) -> R + 
 /// The same, compiled once for each result and not for each work: what starts a thread is a lot of code.
 fn run_any<R: Send>(threads: usize, pins: &[usize], work: &(dyn Fn(usize) -> R + Sync)) -> Vec<Shift<R>> {
     let line = Line::new(threads);
+    let all = processor::allowed().unwrap_or_default();
+    let is_spread = pins.is_empty() && all.len() > 1 && threads >= all.len();
     let shift = |index: usize| {
         let _guard = Guard(&line);
+        if is_spread {
+            // Where the kernel does not allow it any more, the threads stay where it puts them.
+            let _ = processor::pin(all[index % all.len()]).and_then(|()| processor::keep_on(&all));
+        }
         if let Some(&processor) = pins.get(index.checked_rem(pins.len()).unwrap_or(0)) {
             // A processor that went offline since the pins were chosen: the kernel then chooses another.
             let _ = processor::pin(processor);
@@ -172,6 +182,13 @@ mod tests {
         for (index, shift) in shifts.iter().enumerate() {
             assert_eq!(shift.result, [all[index % all.len()]]);
         }
+    }
+
+    #[test]
+    fn workers_without_pins_may_go_anywhere() {
+        let all = processor::allowed().unwrap();
+        let shifts = run(all.len() + 1, &[], |_| processor::allowed().unwrap());
+        assert!(shifts.iter().all(|shift| shift.result == all));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! measured in. It also tells whether two samples were taken on the same machine: the processors of a virtual machine
 //! are moved about by its host, and the transfer then takes five times as long or a fifth, for seconds. A sample
 //! between two probes that differ says nothing about the structure, and neither does one taken in another state than the
-//! rest; [`is_steady`] tells them apart.
+//! rest: [`usual`] finds the state that most probes were taken in, and [`is_steady`] tells the others apart.
 //!
 //! A probe bounces one line to and fro in small batches and takes the shortest, since whatever interrupts a batch
 //! makes it longer and nothing makes it shorter. It takes less than a millisecond on an idle machine.
@@ -59,6 +59,21 @@ fn bounce(ball: &AtomicU32, mine: u32) {
     ball.store(mine + 1, Ordering::Release); // Pairs with the load above, on the other side.
 }
 
+/// The time of the state that most of `probes` were taken in: the middle of the largest group of them that are alike. None
+/// without probes. The median of all will not do, since with three states it may lie in the rarest. Takes O(n log n).
+#[must_use]
+pub fn usual(probes: &[f64]) -> Option<f64> {
+    let mut sorted = probes.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let group = |first: usize| {
+        let alike = sorted[first..].partition_point(|time| *time < sorted[first] * TOLERANCE);
+        &sorted[first..first + alike]
+    };
+    // Of several as large, the nearest processors.
+    let largest = (0..sorted.len()).map(group).rev().max_by_key(|group| group.len())?;
+    largest.get(largest.len() / 2).copied()
+}
+
 /// Whether a sample whose link took `before` and `after` belongs with those whose link took `usual`.
 #[must_use]
 pub fn is_steady(before: f64, after: f64, usual: f64) -> bool {
@@ -77,6 +92,16 @@ mod tests {
         let [first, second, ..] = all[..] else { return println!("skipped: one processor has no link") };
         let time = probe(first, second);
         assert!((1.0..10_000.0).contains(&time), "{time} ns");
+    }
+
+    #[test]
+    fn the_usual_state_is_the_one_of_most_probes() {
+        // Neighbours on one core, on one chip, and on two chips.
+        let probes = [14.5, 36.0, 175.0, 38.0, 190.0, 14.1, 35.0, 201.0, 33.0, 14.0, 180.0];
+        assert_eq!(usual(&probes), Some(36.0));
+        // Here the median would be the rarest.
+        assert_eq!(usual(&[14.0, 14.2, 14.4, 36.0, 175.0, 180.0]), Some(14.2));
+        assert_eq!((usual(&[]), usual(&[31.0]), usual(&[30.0, 170.0])), (None, Some(31.0), Some(30.0)));
     }
 
     #[test]

@@ -5,7 +5,11 @@
 //! shuffled anew, and subjects are compared within rounds. The first round warms up and is not counted.
 //!
 //! Between two samples the link between the processors is probed, where there is one to probe
-//! ([`super::link`]). A sample whose probes differ from the usual one of this run is dropped, and the report says how many were.
+//! ([`super::link`]). A sample whose probes differ from the usual one of this run is dropped, and so is one that says itself
+//! that it was disturbed; the report says how many were. A virtual machine may be moved every 20 to 60 ms, and then most
+//! samples would be lost, and nearly all rounds, which take one of everybody. So before a sample the usual state is waited
+//! for, and a sample that does not count is taken again at once, in the same round. Both together cost at most as much
+//! time again as the samples that count, and half a second.
 //!
 //! Where a time is set for all of it ([`Plan::budget`]), as many rounds are taken as fit.
 //!
@@ -18,6 +22,13 @@ use super::stats::{self, Ratio, Summary};
 use super::verify::Fault;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// A sample that does not count is taken again so many times at most.
+const AGAIN: usize = 4;
+/// How long it is waited for the usual link before a sample: a state of a machine that is moved lasts some 20 ms.
+const WAIT: Duration = Duration::from_millis(50);
+/// What waiting and samples that do not count may take before there are any that do.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// One measurement of one subject.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +49,8 @@ pub struct Sample {
     pub latency: Option<Histogram>,
     /// What counts as the time of a unit, in nanoseconds, where that is not the time of the whole divided by the units.
     pub own_unit_ns: Option<f64>,
+    /// Whether the load saw itself that the host did not let it do what it is to do. Such a sample does not count.
+    pub is_disturbed: bool,
     /// What else a load tells: a name and a value, of which the median counts.
     pub extra: Vec<(&'static str, f64)>,
 }
@@ -79,7 +92,7 @@ pub struct Taken {
     pub sample: Sample,
     /// The link before and after it, in nanoseconds.
     pub link: Option<(f64, f64)>,
-    /// Whether the link was the usual one, before and after.
+    /// Whether it counts: the link was the usual one before and after, and nothing else disturbed it.
     pub is_kept: bool,
 }
 
@@ -99,9 +112,9 @@ pub struct Series {
 pub struct Report {
     /// One for each subject, in their order.
     pub series: Vec<Series>,
-    /// The median of all probes, in nanoseconds.
+    /// The link in the state that most probes were taken in, in nanoseconds.
     pub link_ns: Option<f64>,
-    /// Samples that were dropped because the link was another.
+    /// Samples that were dropped because the link was another, or something else disturbed them.
     pub dropped: usize,
     /// Samples that were taken.
     pub taken: usize,
@@ -190,7 +203,7 @@ impl Series {
 }
 
 /// Measures `subjects` until all rounds are done or `stop` is set, which is looked at between samples. Where so many
-/// samples were dropped that no interval is left, half as many rounds again at most are added. `progress` is told before
+/// samples were dropped that no interval is left, as many rounds again at most are added. `progress` is told before
 /// each sample how many were taken, how many are planned, and which subject is next.
 #[must_use]
 pub fn measure(
@@ -199,9 +212,19 @@ pub fn measure(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize, usize, usize),
 ) -> Report {
-    let series = subjects.iter().map(|_| Series::default()).collect();
-    let order = (0..subjects.len()).collect();
-    let mut run = Run { subjects, link: plan.link, stop, series, random: Random::new(plan.seed), order, begun: 0 };
+    let probe = plan.link.map(|(from, to)| move || link::probe(from, to));
+    measure_by(subjects, plan, stop, progress, probe.as_ref().map(|probe| probe as &dyn Fn() -> f64))
+}
+
+/// The same with any `probe`.
+fn measure_by(
+    subjects: &[Subject<'_>],
+    plan: &Plan,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize, usize, usize),
+    probe: Option<&dyn Fn() -> f64>,
+) -> Report {
+    let mut run = Run::new(subjects, stop, plan.seed, probe);
     let begin = Instant::now();
     let mut progress = |taken: usize, next| progress(taken, plan.samples(subjects.len(), taken, begin), next);
     let mut is_whole = run.round(0, Pass::Speed, &mut progress);
@@ -211,13 +234,13 @@ pub fn measure(
         is_whole = run.round(rounds, Pass::Speed, &mut progress);
     }
     is_whole = is_whole && (0..plan.latency_rounds).all(|_| run.round(0, Pass::Latency, &mut progress));
-    let (mut link_ns, mut dropped) = drop_moved(&mut run.series);
-    for round in rounds + 1..=rounds + rounds / 2 {
+    let (mut link_ns, mut dropped) = run.sort_out();
+    for round in rounds + 1..=2 * rounds {
         if !is_whole || run.whole_rounds() >= stats::least_samples().min(rounds) {
             break;
         }
         is_whole = run.round(round, Pass::Speed, &mut progress);
-        (link_ns, dropped) = drop_moved(&mut run.series);
+        (link_ns, dropped) = run.sort_out();
     }
     let taken = run.series.iter().map(|series| series.samples.len()).sum();
     Report { series: run.series, link_ns, dropped, taken, is_partial: !is_whole }
@@ -247,48 +270,131 @@ impl Plan {
 /// A measurement on its way.
 struct Run<'a, 'b> {
     subjects: &'a [Subject<'b>],
-    link: Option<(usize, usize)>,
+    /// Takes the time of the link.
+    probe: Option<&'a dyn Fn() -> f64>,
     stop: &'a AtomicBool,
     series: Vec<Series>,
     random: Random,
     order: Vec<usize>,
-    /// Samples that were begun.
+    /// Samples that were begun, but for those that were taken again.
     begun: usize,
+    /// All probes.
+    links: Vec<f64>,
+    /// The usual one of those before this sample.
+    usual: Option<f64>,
+    /// The last one, if nothing has happened since.
+    fresh: Option<f64>,
+    /// Time for samples that count, and time for what does not.
+    spent: Duration,
+    lost: Duration,
 }
 
-impl Run<'_, '_> {
+impl<'a, 'b> Run<'a, 'b> {
+    fn new(subjects: &'a [Subject<'b>], stop: &'a AtomicBool, seed: u64, probe: Option<&'a dyn Fn() -> f64>) -> Self {
+        Self {
+            subjects,
+            probe,
+            stop,
+            series: subjects.iter().map(|_| Series::default()).collect(),
+            random: Random::new(seed),
+            order: (0..subjects.len()).collect(),
+            begun: 0,
+            links: Vec::new(),
+            usual: None,
+            fresh: None,
+            spent: Duration::ZERO,
+            lost: Duration::ZERO,
+        }
+    }
+
     /// One sample of everyone; those of round 0 do not count. False when it was stopped.
     fn round(&mut self, round: usize, pass: Pass, progress: &mut dyn FnMut(usize, usize)) -> bool {
-        let probe = || self.link.map(|(from, to)| link::probe(from, to));
         self.random.shuffle(&mut self.order);
-        let mut before = probe();
-        for &index in &self.order {
-            if self.stop.load(Ordering::Relaxed) {
+        for place in 0..self.order.len() {
+            if self.is_stopped() {
                 return false;
             }
+            let index = self.order[place];
             progress(self.begun, index);
             self.begun += 1;
-            let series = &mut self.series[index];
-            if series.fault.is_some() {
-                continue;
-            }
-            let result = self.subjects[index](pass);
-            let after = probe();
-            let link = before.zip(after);
-            before = after;
-            match result {
-                Err(fault) => *series = Series { fault: Some(fault), ..Series::default() },
-                Ok(sample) if pass == Pass::Latency => {
-                    sample.latency.iter().for_each(|latency| series.latency.merge(latency));
-                }
-                Ok(mut sample) if round > 0 => {
-                    sample.latency.take().iter().for_each(|latency| series.latency.merge(latency));
-                    series.samples.push(Taken { round, sample, link, is_kept: true });
-                }
-                Ok(_) => {}
+            let mut attempts = 0;
+            while self.series[index].fault.is_none() && !self.sample(index, round, pass, attempts) {
+                attempts += 1;
             }
         }
         true
+    }
+
+    /// Takes a sample of one. False when it does not count and should be taken again, as it was so often already.
+    fn sample(&mut self, index: usize, round: usize, pass: Pass, attempts: usize) -> bool {
+        let before = self.usual_link();
+        let begin = Instant::now();
+        let result = self.subjects[index](pass);
+        let took = begin.elapsed();
+        let link = before.zip(self.link());
+        let series = &mut self.series[index];
+        let mut sample = match result {
+            Ok(sample) => sample,
+            Err(fault) => {
+                *series = Series { fault: Some(fault), ..Series::default() };
+                return true;
+            }
+        };
+        let counts = counts(&sample, link, self.usual);
+        *if counts { &mut self.spent } else { &mut self.lost } += took;
+        let is_done = counts || attempts == AGAIN || !self.has_time();
+        let series = &mut self.series[index];
+        if is_done && (round > 0 || pass == Pass::Latency) {
+            sample.latency.take().iter().for_each(|latency| series.latency.merge(latency));
+        }
+        if round > 0 {
+            series.samples.push(Taken { round, sample: Sample { latency: None, ..sample }, link, is_kept: true });
+        }
+        is_done
+    }
+
+    /// The link, when it has been waited for to be the usual one.
+    fn usual_link(&mut self) -> Option<f64> {
+        let begin = Instant::now();
+        self.usual = link::usual(&self.links);
+        let mut now = self.fresh.take().or_else(|| self.link());
+        while let (Some(link), Some(usual)) = (now, self.usual)
+            && !link::is_steady(link, link, usual)
+            && begin.elapsed() < WAIT
+            && self.has_time()
+        {
+            now = self.link();
+        }
+        self.fresh = None;
+        self.lost += begin.elapsed();
+        now
+    }
+
+    fn link(&mut self) -> Option<f64> {
+        let link = self.probe?();
+        self.links.push(link);
+        self.fresh = Some(link);
+        Some(link)
+    }
+
+    /// Whether more may be spent on what does not count.
+    fn has_time(&self) -> bool {
+        self.lost < self.spent + GRACE && !self.is_stopped()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Finds out which samples count, now that all probes are known. Returns the usual link, and how many do not.
+    fn sort_out(&mut self) -> (Option<f64>, usize) {
+        let usual = link::usual(&self.links);
+        let mut dropped = 0;
+        for taken in self.series.iter_mut().flat_map(|series| &mut series.samples) {
+            taken.is_kept = counts(&taken.sample, taken.link, usual);
+            dropped += usize::from(!taken.is_kept);
+        }
+        (usual, dropped)
     }
 
     /// Rounds in which everyone has a sample that counts.
@@ -300,17 +406,10 @@ impl Run<'_, '_> {
     }
 }
 
-/// Drops the samples whose link was not the usual one; returns that one, and how many were dropped.
-fn drop_moved(series: &mut [Series]) -> (Option<f64>, usize) {
-    let links = series.iter().flat_map(|series| &series.samples).filter_map(|taken| taken.link);
-    let all: Vec<f64> = links.flat_map(|(before, after)| [before, after]).collect();
-    let Some(usual) = stats::median(&all) else { return (None, 0) };
-    let mut dropped = 0;
-    for taken in series.iter_mut().flat_map(|series| &mut series.samples) {
-        taken.is_kept = taken.link.is_some_and(|(before, after)| link::is_steady(before, after, usual));
-        dropped += usize::from(!taken.is_kept);
-    }
-    (Some(usual), dropped)
+/// Whether a sample between these two probes counts.
+fn counts(sample: &Sample, link: Option<(f64, f64)>, usual: Option<f64>) -> bool {
+    let is_steady = link.zip(usual).is_none_or(|((before, after), usual)| link::is_steady(before, after, usual));
+    is_steady && !sample.is_disturbed
 }
 
 #[cfg(test)]
@@ -471,22 +570,73 @@ mod tests {
 
     #[test]
     fn samples_of_a_moved_machine_are_dropped() {
+        let stop = AtomicBool::new(false);
+        let mut run = Run::new(&[], &stop, 1, None);
         let taken = |round, link| Taken { round, sample: sample(5), link: Some(link), is_kept: true };
         let links = [(30.0, 31.0), (31.0, 165.0), (165.0, 33.0), (33.0, 30.0)];
+        run.links = links.iter().flat_map(|&(before, after)| [before, after]).collect();
         let samples = links.into_iter().enumerate().map(|(round, link)| taken(round, link)).collect();
-        let mut series = [Series { samples, ..Series::default() }];
-        let (usual, dropped) = drop_moved(&mut series);
-        assert_eq!((usual, dropped), (Some(32.0), 2));
-        assert!(series[0].kept().map(|taken| taken.round).eq([0, 3]));
+        run.series = vec![Series { samples, ..Series::default() }];
+        assert_eq!(run.sort_out(), (Some(31.0), 2));
+        assert!(run.series[0].kept().map(|taken| taken.round).eq([0, 3]));
+    }
+
+    /// A machine that is moved between two states, the rarer of which takes three samples of ten: what is taken in that one
+    /// costs more, does not count, and nearly every round is whole nevertheless.
+    #[test]
+    fn a_sample_of_a_moved_machine_is_taken_again() {
+        let clock = Cell::new(0_u64);
+        let is_moved = |time: u64| time % 20 >= 14;
+        let link = || {
+            clock.set(clock.get() + 1);
+            if is_moved(clock.get()) { 170.0 } else { 30.0 }
+        };
+        let subject = |cost: u64| -> Subject<'_> {
+            let clock = &clock;
+            Box::new(move |_| {
+                clock.set(clock.get() + 4);
+                std::thread::sleep(Duration::from_millis(1));
+                Ok(sample(if is_moved(clock.get()) { 5 * cost } else { cost }))
+            })
+        };
+        let stop = AtomicBool::new(false);
+        let plan = Plan { rounds: 20, ..PLAN };
+        let report = measure_by(&[subject(100), subject(200)], &plan, &stop, &mut |_, _, _| {}, Some(&link));
+        assert_eq!(report.link_ns, Some(30.0));
+        // But for the first, which are taken before it is known what is usual.
+        let (dropped, kept) = (report.dropped, report.taken - report.dropped);
+        assert!(dropped > 0 && kept >= 36, "{dropped} dropped, {kept} kept");
+        let ratio = report.series[0].speed_beside(&report.series[1]).unwrap();
+        let interval = ratio.interval.unwrap();
+        assert_eq!((ratio.value, interval.low, interval.high), (2.0, 2.0, 2.0));
+    }
+
+    #[test]
+    fn a_disturbed_sample_is_taken_again_for_as_long_as_there_is_time() {
+        let tries = Cell::new(0);
+        let subject: Subject<'_> = Box::new(|_| {
+            tries.set(tries.get() + 1);
+            Ok(Sample { is_disturbed: tries.get() % 3 == 2, ..sample(5) })
+        });
+        let report = run(&[subject], &PLAN);
+        assert_eq!((report.series[0].kept().count(), report.taken - report.dropped), (9, 9));
+        // One that is always disturbed is not waited for without an end.
+        let tries = Cell::new(0);
+        let hopeless: Subject<'_> = Box::new(|_| {
+            tries.set(tries.get() + 1);
+            Ok(Sample { is_disturbed: true, ..sample(5) })
+        });
+        let report = run(&[hopeless], &PLAN);
+        assert!(report.series[0].summary().is_none() && report.dropped == report.taken);
+        // A round that warms up, nine and nine more: each of them once and then AGAIN.
+        assert!(tries.get() <= 19 * (1 + AGAIN), "{}", tries.get());
     }
 
     #[test]
     fn rounds_are_added_where_too_few_count() {
         let subjects: [Subject<'_>; 1] = [Box::new(|_| Ok(sample(5)))];
         let stop = AtomicBool::new(false);
-        let series = vec![Series::default()];
-        let random = Random::new(1);
-        let mut run = Run { subjects: &subjects, link: None, stop: &stop, series, random, order: vec![0], begun: 0 };
+        let mut run = Run::new(&subjects, &stop, 1, None);
         assert!((1..=3).all(|round| run.round(round, Pass::Speed, &mut |_, _| {})));
         assert_eq!((run.whole_rounds(), run.begun), (3, 3));
         run.series[0].samples[1].is_kept = false;

@@ -25,53 +25,18 @@
 use super::line::{Batch, Line, Pass, Place, lock, poll};
 use crate::primitive::{AtomicUsize, Mutex, MutexGuard, constant};
 use crate::util::wait_list::Node;
-use crate::wait::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+use crate::wait::{Guarded, TimedOut, block_on, block_on_deadline, block_on_timeout};
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::LockResult;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A mutex that a [`Condition`] can be used with.
-pub trait Guarded {
-    /// What it guards.
-    type Value: ?Sized;
-    /// What one gets from locking it.
-    type Guard<'a>
-    where
-        Self: 'a;
-
-    /// Waits for the lock.
-    fn lock(&self) -> impl Future<Output = Self::Guard<'_>>;
-
-    /// The value, unless a panic may have left it broken.
-    fn value<'a>(guard: &'a mut Self::Guard<'_>) -> Option<&'a mut Self::Value>;
-}
-
-/// A task that waits for this lock holds up its thread, for as long as the lock is held by another.
-impl<T: ?Sized> Guarded for Mutex<T> {
-    type Value = T;
-    type Guard<'a>
-        = LockResult<MutexGuard<'a, T>>
-    where
-        T: 'a;
-
-    fn lock(&self) -> impl Future<Output = Self::Guard<'_>> {
-        // Not `ready`, which would keep the guard within the future and the future from being sent.
-        poll_fn(|_| Poll::Ready(Mutex::lock(self)))
-    }
-
-    fn value<'a>(guard: &'a mut Self::Guard<'_>) -> Option<&'a mut T> {
-        guard.as_mut().ok().map(|guard| &mut **guard)
-    }
-}
-
 /// Where one waits for a value behind a mutex to be as it should.
 ///
-/// Use one for one mutex. Change the value with the mutex locked, then notify, preferably with the mutex
-/// unlocked.
+/// Use one for one mutex: that of the standard library, with which a task that waits for the mutex holds up its thread; or
+/// this library's, feature `mutex`, which tasks await. Change the value with the mutex locked, then notify, preferably with the
+/// mutex unlocked.
 ///
 /// ```
 /// use std::sync::Mutex;

@@ -26,7 +26,9 @@
 //!
 //! # Safety
 //!
-//! A [`Wait`] is pinned when it gets in line, and its destructor takes it out.
+//! A [`Wait`] is pinned when it gets in line, and its destructor takes it out. Its place is made when it gets in line, since
+//! waits are made and moved more often than that, and what was just written is dear to move; so the place is there when its
+//! progress is past [`Progress::Begun`], unless the signal was there at once.
 #![allow(unsafe_code)]
 
 use super::line::{Batch, Line, Pass, Place, lock, poll};
@@ -34,6 +36,7 @@ use crate::primitive::{AtomicUsize, Mutex, constant};
 use crate::util::wait_list::Node;
 use crate::wait::look;
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::{Context, Poll, Waker};
@@ -79,6 +82,7 @@ impl Core {
     }
 
     /// Takes a signal if one lies there.
+    #[inline]
     pub(super) fn try_take(&self) -> bool {
         // Acquire, here for a flag that stays and below for the others: pairs with the Releases of those who give.
         let mut word = self.word.load(Acquire);
@@ -198,17 +202,13 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn wait(&self) -> Wait<'_> {
-        Wait { core: self, node: Node::new(Place::new()), progress: Progress::Begun }
+        Wait { core: self, progress: Progress::Begun, node: MaybeUninit::uninit() }
     }
 
-    /// Takes a signal, or gets in line for one.
-    fn take_or_enter(&self, node: Pin<&Node<Place>>, context: &Context<'_>) -> Progress {
-        if self.try_take() {
-            return Progress::Done;
-        }
-        // Cloned before the lock is held, since it is other people's code.
-        let waker = context.waker().clone();
+    /// Gets in line for a signal, unless one comes meanwhile.
+    fn take_or_enter(&self, node: Pin<&Node<Place>>, waker: Waker) -> Progress {
         let mut line = lock(&self.line);
         loop {
             // Relaxed: who finds the bit takes the lock, and that is held until the place is in line.
@@ -256,10 +256,13 @@ enum Progress {
 ///
 /// To drop it is to give it up: it leaves the line, in constant time, and a signal that it had been given goes to the next.
 #[must_use = "a future does nothing unless it is polled"]
+// In this order: what is written when it is made comes first, so that it is moved by itself.
+#[repr(C)]
 pub struct Wait<'a> {
     core: &'a Core,
-    node: Node<Place>,
     progress: Progress,
+    /// There while in line.
+    node: MaybeUninit<Node<Place>>,
 }
 
 impl Future for Wait<'_> {
@@ -267,17 +270,28 @@ impl Future for Wait<'_> {
 
     /// # Panics
     /// When it is polled again after it was over.
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         // SAFETY: nothing is moved out of it: the node stays where it is, and the rest may move.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: the node is a part of what is pinned, and never moved.
-        let node = unsafe { Pin::new_unchecked(&this.node) };
         let progress = match this.progress {
-            Progress::Begun => this.core.take_or_enter(node, context),
-            Progress::InLine => match poll(&node.value, &this.core.line, context) {
-                Poll::Ready(_) => Progress::Done,
-                Poll::Pending => Progress::InLine,
-            },
+            Progress::Begun if this.core.try_take() => Progress::Done,
+            Progress::Begun => {
+                // Cloned before the lock is held, since it is other people's code.
+                let waker = context.waker().clone();
+                let node = &*this.node.write(Node::new(Place::new()));
+                // SAFETY: the node is a part of what is pinned, and never moved.
+                this.core.take_or_enter(unsafe { Pin::new_unchecked(node) }, waker)
+            }
+            Progress::InLine => {
+                // SAFETY: in line there is a node.
+                let node = unsafe { this.node.assume_init_ref() };
+                if node.value.passed().is_some() || poll(&node.value, &this.core.line, context).is_ready() {
+                    Progress::Done
+                } else {
+                    Progress::InLine
+                }
+            }
             Progress::Done => panic!("polled again after it was over"),
         };
         this.progress = progress;
@@ -286,9 +300,14 @@ impl Future for Wait<'_> {
 }
 
 impl Drop for Wait<'_> {
+    #[inline]
     fn drop(&mut self) {
+        // Otherwise nothing is in the node that has to be dropped: who let it through took the waker, or there never was one.
         if self.progress == Progress::InLine {
-            self.core.leave(&self.node);
+            // SAFETY: in line there is a node.
+            self.core.leave(unsafe { self.node.assume_init_ref() });
+            // SAFETY: it is in no line now, and nobody uses it after this.
+            unsafe { self.node.assume_init_drop() };
         }
     }
 }

@@ -50,6 +50,7 @@ impl Event {
     }
 
     /// Lets one wait through, or all of them: see [`auto_reset`](Self::auto_reset) and [`manual_reset`](Self::manual_reset).
+    #[inline]
     pub fn set(&self) {
         if self.core.kind() == Kind::Stays { self.core.open() } else { self.core.give_one() }
     }
@@ -72,6 +73,7 @@ impl Event {
     }
 
     /// Waits, as a task, for the event to be set. On an auto-reset event that takes the signal.
+    #[inline]
     pub fn wait(&self) -> Wait<'_> {
         self.core.wait()
     }

@@ -56,6 +56,7 @@ impl Place {
     }
 
     /// Whether it was let through, and how. Needs no lock.
+    #[inline]
     pub(super) fn passed(&self) -> Option<Pass> {
         // Acquire: pairs with the Release in `Line::admit`; what the signaller wrote before is seen.
         match self.state.load(Acquire) {

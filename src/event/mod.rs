@@ -30,7 +30,8 @@ mod semaphore;
 #[cfg(test)]
 mod tests;
 
-pub use condition::{Condition, Guarded};
+pub use crate::wait::Guarded;
+pub use condition::Condition;
 pub use core::Wait;
 pub use flag::Event;
 pub use semaphore::Semaphore;

@@ -70,6 +70,7 @@ impl Semaphore {
     }
 
     /// Waits, as a task, until it can take one.
+    #[inline]
     pub fn take(&self) -> Wait<'_> {
         self.core.wait()
     }

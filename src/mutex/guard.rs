@@ -74,6 +74,28 @@ impl<'a, T: ?Sized, C: Core> MutexGuard<'a, T, C> {
         let guard = ManuallyDrop::new(guard);
         MappedMutexGuard { core: guard.mutex.core(), part, _data: PhantomData }
     }
+
+    /// A guard of a part of the data, if there is one; otherwise gives the guard back.
+    ///
+    /// # Errors
+    /// The guard, if `part` finds nothing.
+    ///
+    /// ```
+    /// use toolbox::mutex::{Mutex, MutexGuard};
+    ///
+    /// let mutex = Mutex::new(vec![1]);
+    /// *MutexGuard::try_map(mutex.lock_blocking(), |list| list.first_mut()).unwrap() += 1;
+    /// let list = MutexGuard::try_map(mutex.lock_blocking(), |list| list.get_mut(1)).unwrap_err();
+    /// assert_eq!(*list, [2]);
+    /// ```
+    pub fn try_map<U: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedMutexGuard<'a, U, C>, Self> {
+        let Some(part) = part(&mut guard).map(NonNull::from) else { return Err(guard) };
+        let guard = ManuallyDrop::new(guard);
+        Ok(MappedMutexGuard { core: guard.mutex.core(), part, _data: PhantomData })
+    }
 }
 
 impl<T: ?Sized, C: Core> Drop for MutexGuard<'_, T, C> {

@@ -9,7 +9,7 @@
 use super::guard::{MutexGuard, OwnedMutexGuard};
 use super::protocol::{Acquire, Core, Who};
 use super::{BargingCore, LockCore};
-use crate::wait::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+use crate::wait::{Guarded, TimedOut, block_on, block_on_deadline, block_on_timeout};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::pin::Pin;
@@ -216,6 +216,34 @@ impl<T: ?Sized, C: Core> Mutex<T, C> {
     #[inline]
     pub(super) fn data(&self) -> *mut T {
         self.data.get()
+    }
+}
+
+/// Waits for the mutex let others run, so that a condition on it serves tasks as well as threads.
+///
+#[cfg_attr(feature = "event", doc = "```")]
+#[cfg_attr(not(feature = "event"), doc = "```ignore")]
+/// use toolbox::event::Condition;
+/// use toolbox::mutex::Mutex;
+/// use toolbox::wait::block_on;
+///
+/// let (jobs, changed) = (Mutex::new(vec!["write it"]), Condition::new());
+/// let job = block_on(async { changed.lock_when(&jobs, |jobs| !jobs.is_empty()).await.pop() });
+/// assert_eq!(job, Some("write it"));
+/// ```
+impl<T: ?Sized, C: Core> Guarded for Mutex<T, C> {
+    type Value = T;
+    type Guard<'a>
+        = MutexGuard<'a, T, C>
+    where
+        Self: 'a;
+
+    fn lock(&self) -> impl Future<Output = Self::Guard<'_>> {
+        Self::lock(self)
+    }
+
+    fn value<'a>(guard: &'a mut Self::Guard<'_>) -> Option<&'a mut T> {
+        Some(guard)
     }
 }
 

@@ -1,9 +1,9 @@
-//! A block of the unbounded queue: the slots, and who is still at work in them.
+//! A block of the unbounded queue: groups of slots, and who is still at work in them.
 //!
 //! # Layout
 //!
-//! A block is a header and then groups. A group is eight state bytes and seven values. Indexes go to two groups in turn,
-//! the lanes:
+//! A block is a header and then [groups](super::group). Indexes go to two groups in turn, the lanes. With seven items to a
+//! group, beside their states:
 //!
 //! ```text
 //! group 0 | - s2 s4 s6 s8 s10 s12 s14 | value 2 | value 4 | ... | value 14 |     indexes 0, 2, 4 ... 14
@@ -11,30 +11,13 @@
 //! group 2 ...                                                                    indexes 16, 18 ...
 //! ```
 //!
-//! With values of eight bytes a group is one cache line, so that a value and its state travel together, and it costs
-//! 64 / 7 bytes a value. Two lanes, because neighbouring slots are used at the same time by different threads: on one
-//! line each would take it from the other. More lanes were tried, 4 and 8, and were slower for two threads, which like to
-//! stay on a lane each.
-//!
-//! The first index of a group has no slot: whoever draws it draws again. That costs one more addition in eight, and
-//! saves a division by seven from each operation.
-//!
-//! # The life of a slot
-//!
-//! ```text
-//! EMPTY --push--> FULL --pop--> DONE
-//!   \--pop gives up--> ABANDONED --push finds it so--> DONE
-//! ```
-//!
-//! An index is drawn by one push and one pop, so nobody else touches the slot. `DONE` is the last thing that either
-//! writes to the block.
+//! Two lanes, because neighbouring slots are used at the same time by different threads: on one line each would take it
+//! from the other. More lanes were tried, 4 and 8, and were slower for two threads, which like to stay on a lane each.
 //!
 //! # When a block may be used again
 //!
-//! When all its slots are `DONE` and those who drew an index beyond its end have left ([`Visits`]). Nobody counts that
+//! When all its slots are done with and those who drew an index beyond its end have left ([`Visits`]). Nobody counts that
 //! in every operation: the block is looked through once, after the queue has moved on from it ([`Block::is_done`]).
-//! A push has to change the state and learn what it was, in one step. A pop that finds the item there need not, and so
-//! only stores: a store does not wait for the line to be writable.
 //!
 //! # Safety
 //!
@@ -42,20 +25,15 @@
 //! alone, may use it; the functions say which. The queue establishes it.
 #![allow(unsafe_code)]
 
-use crate::primitive::{AtomicPtr, AtomicU8, AtomicU32, Exclusive, IS_MODEL, UnsafeCell, alloc, dealloc, spin_loop};
+use super::group::Group;
+use crate::primitive::{AtomicPtr, AtomicU32, Exclusive, IS_MODEL, UnsafeCell, alloc, dealloc, spin_loop};
 use std::alloc::Layout;
-use std::mem::MaybeUninit;
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Indexes in a group, of which all but the first have a slot.
-const STRIDE: usize = if IS_MODEL { 2 } else { 8 };
-
 /// Groups that take indexes in turn.
 const LANES: usize = if IS_MODEL { 1 } else { 2 };
-
-/// The first index of a block that has a slot.
-pub(super) const FIRST: usize = LANES;
 
 /// How long a pop waits for the push that drew its slot before it: first without, then with a pause of the core
 /// (some 10 to 40 ns each). A push is there within a few line transfers unless its thread is not running.
@@ -70,33 +48,6 @@ const HEADER_BYTES: usize = 64;
 
 /// Blocks begin at multiples of this; the queue packs an index into the bits that are zero for it.
 pub(super) const ALIGN: usize = 256;
-
-const EMPTY: u8 = 0;
-const FULL: u8 = 1;
-const ABANDONED: u8 = 2;
-/// Both the push and the pop are through with the slot. (`ABANDONED + FULL`: a push adds `FULL`.)
-const DONE: u8 = 3;
-
-#[repr(C)]
-struct Group<T> {
-    states: [AtomicU8; STRIDE],
-    values: [UnsafeCell<MaybeUninit<T>>; STRIDE - 1],
-}
-
-impl<T> Group<T> {
-    fn new() -> Self {
-        Self {
-            states: std::array::from_fn(|_| AtomicU8::new(EMPTY)),
-            values: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
-        }
-    }
-
-    fn reset(&mut self) {
-        self.states.iter_mut().for_each(|state| state.set(EMPTY));
-        // Writes nothing; a model checker sees that nobody else may be reading.
-        self.values.iter().for_each(|value| value.with_mut(|_| ()));
-    }
-}
 
 /// Those who drew an index beyond the end of a block, and so found no slot but hold the block all the same.
 #[derive(Debug)]
@@ -137,34 +88,41 @@ impl Visits {
 /// The header; the groups follow it in memory.
 #[derive(Debug)]
 #[repr(C)]
-pub(super) struct Block<T> {
+pub(super) struct Block<T, G> {
     /// The block after this one. Set once, by a push that holds this block.
-    pub(super) next: AtomicPtr<Block<T>>,
+    pub(super) next: AtomicPtr<Block<T, G>>,
     /// The next in a list of retired blocks; belongs to whoever owns the list.
-    pub(super) retired_next: UnsafeCell<*mut Block<T>>,
+    pub(super) retired_next: UnsafeCell<*mut Block<T, G>>,
     pub(super) pushers: Visits,
     pub(super) poppers: Visits,
+    holds: PhantomData<(T, G)>,
 }
 
-impl<T> Block<T> {
+impl<T, G: Group<T>> Block<T, G> {
     const GROUPS: usize = if IS_MODEL {
         2
     } else {
-        let fitting = (BLOCK_BYTES - HEADER_BYTES) / size_of::<Group<T>>();
+        let fitting = (BLOCK_BYTES - HEADER_BYTES) / size_of::<G>();
         if fitting < 4 { 4 } else { fitting / LANES * LANES }
     };
 
     /// Indexes from here on have no slot.
-    pub(super) const END: usize = Self::GROUPS * STRIDE;
+    pub(super) const END: usize = Self::GROUPS * G::STRIDE;
 
-    const OFFSET: usize = if align_of::<Group<T>>() > HEADER_BYTES { align_of::<Group<T>>() } else { HEADER_BYTES };
+    /// The first index that has a slot.
+    pub(super) const FIRST: usize = LANES * G::HOLES;
+
+    /// Slots that as many groups as there are lanes have.
+    const ROUND: usize = LANES * (G::STRIDE - G::HOLES);
+
+    const OFFSET: usize = if align_of::<G>() > HEADER_BYTES { align_of::<G>() } else { HEADER_BYTES };
 
     pub(super) const LAYOUT: Layout = {
         assert!(size_of::<Self>() <= HEADER_BYTES || IS_MODEL, "the header has room");
         let header = if size_of::<Self>() > Self::OFFSET { size_of::<Self>() } else { Self::OFFSET };
         let header = header.next_multiple_of(Self::OFFSET);
-        let align = if align_of::<Group<T>>() > ALIGN { align_of::<Group<T>>() } else { ALIGN };
-        let Ok(layout) = Layout::from_size_align(header + Self::GROUPS * size_of::<Group<T>>(), align) else {
+        let align = if align_of::<G>() > ALIGN { align_of::<G>() } else { ALIGN };
+        let Ok(layout) = Layout::from_size_align(header + Self::GROUPS * size_of::<G>(), align) else {
             panic!("values too large for a block")
         };
         layout
@@ -173,22 +131,21 @@ impl<T> Block<T> {
     /// Whether `index`, which is below [`Block::END`], has a slot.
     #[inline]
     pub(super) fn has_slot(index: usize) -> bool {
-        !(index / LANES).is_multiple_of(STRIDE)
+        G::HOLES == 0 || !(index / LANES).is_multiple_of(G::STRIDE)
     }
 
     /// How many slots there are before `index`.
     pub(super) fn slots_before(index: usize) -> usize {
         let index = index.min(Self::END);
-        let (rounds, rest) = (index / (LANES * STRIDE), index % (LANES * STRIDE));
-        rounds * LANES * (STRIDE - 1) + rest.saturating_sub(LANES)
+        let (rounds, rest) = (index / (LANES * G::STRIDE), index % (LANES * G::STRIDE));
+        rounds * Self::ROUND + rest.saturating_sub(Self::FIRST)
     }
 
     /// The index up to which there are `count` slots from `index` on, or the end. `index` is below the end.
     pub(super) fn after_slots(index: usize, count: usize) -> usize {
         let number = Self::slots_before(index) + count - 1;
-        let in_a_round = LANES * (STRIDE - 1);
-        let (rounds, rest) = (number / in_a_round, number.rem_euclid(in_a_round));
-        (rounds * LANES * STRIDE + LANES + rest + 1).min(Self::END)
+        let (rounds, rest) = (number / Self::ROUND, number.rem_euclid(Self::ROUND));
+        (rounds * LANES * G::STRIDE + Self::FIRST + rest + 1).min(Self::END)
     }
 
     /// A block without values, which belongs to the caller, or nothing when memory is short.
@@ -203,6 +160,7 @@ impl<T> Block<T> {
             retired_next: UnsafeCell::new(ptr::null_mut()),
             pushers: Visits::new(),
             poppers: Visits::new(),
+            holds: PhantomData,
         };
         // SAFETY: the memory is ours, and large and aligned enough, since it has the layout of a block.
         unsafe { block.write(header) };
@@ -210,7 +168,7 @@ impl<T> Block<T> {
             // SAFETY: as above; `number` is below the number of groups.
             let group = unsafe { Self::group(block, number) };
             // SAFETY: as above.
-            unsafe { group.write(Group::new()) };
+            unsafe { group.write(G::new()) };
         }
         Some(block)
     }
@@ -264,10 +222,10 @@ impl<T> Block<T> {
         // From the end: the last slots are the ones that may be in use.
         header.pushers.are_over()
             && header.poppers.are_over()
-            && (FIRST..Self::END).rev().filter(|&index| Self::has_slot(index)).all(|index| {
+            && (Self::FIRST..Self::END).rev().filter(|&index| Self::has_slot(index)).all(|index| {
                 // SAFETY: the block is alive, and the index is one of a slot.
                 let slot = unsafe { Self::slot(block, index) };
-                slot.state.load(Acquire) == DONE // Pairs with `Slot::take` and `Slot::fill`.
+                slot.is_done()
             })
     }
 
@@ -277,80 +235,75 @@ impl<T> Block<T> {
     /// The index is below [`Block::END`] and [has a slot](Block::has_slot); the block is alive for as long as the slot
     /// is used.
     #[inline]
-    pub(super) unsafe fn slot<'a>(block: *mut Self, index: usize) -> Slot<'a, T> {
-        // A remainder by another name, since clippy minds a plain one by 1, which LANES is for a model.
+    pub(super) unsafe fn slot<'a>(block: *mut Self, index: usize) -> Slot<'a, T, G> {
+        // Remainders by another name, since clippy minds plain ones by 1, which these numbers are for a model.
         let (lane, round) = (index.rem_euclid(LANES), index / LANES);
         // SAFETY: the index is below the end, and the groups are a multiple of the lanes, so the group is there.
-        let group = unsafe { Self::group(block, round / STRIDE * LANES + lane) };
-        // SAFETY: the block is alive for as long as the slot, by contract, and states and values are shared cells.
+        let group = unsafe { Self::group(block, round / G::STRIDE * LANES + lane) };
+        // SAFETY: the block is alive for as long as the slot, by contract, and a group is used as shared.
         let group = unsafe { &*group };
-        // SAFETY: the remainder is below `STRIDE`, which is the length.
-        let state = unsafe { group.states.get_unchecked(round % STRIDE) };
-        // SAFETY: the remainder is not 0 by contract, so it lies between 1 and the length of `values`.
-        let value = unsafe { group.values.get_unchecked(round % STRIDE - 1) };
-        Slot { state, value }
+        Slot { group, position: round.rem_euclid(G::STRIDE), holds: PhantomData }
     }
 
     /// # Safety
     /// `number` is below [`Block::GROUPS`], and the block is alive.
     #[inline]
-    unsafe fn group(block: *mut Self, number: usize) -> *mut Group<T> {
-        let header = Self::LAYOUT.size() - Self::GROUPS * size_of::<Group<T>>();
+    unsafe fn group(block: *mut Self, number: usize) -> *mut G {
+        let header = Self::LAYOUT.size() - Self::GROUPS * size_of::<G>();
         // SAFETY: the layout of a block has the groups after the header.
-        let groups = unsafe { block.cast::<u8>().add(header) }.cast::<Group<T>>();
+        let groups = unsafe { block.cast::<u8>().add(header) }.cast::<G>();
         // SAFETY: the group is inside the block by contract.
         unsafe { groups.add(number) }
     }
 }
 
-/// A place for one value, held by one push and one pop at most.
-pub(super) struct Slot<'a, T> {
-    state: &'a AtomicU8,
-    value: &'a UnsafeCell<MaybeUninit<T>>,
+/// A place for one item, held by one push and one pop at most.
+pub(super) struct Slot<'a, T, G> {
+    group: &'a G,
+    /// Where in the group: there is a slot, by the contract of [`Block::slot`].
+    position: usize,
+    holds: PhantomData<T>,
 }
 
-impl<T> Slot<'_, T> {
-    /// Puts a copy of `item` into a slot that nobody else knows yet.
+impl<T, G: Group<T>> Slot<'_, T, G> {
+    /// Puts a copy of a parcel into a slot that nobody else knows yet.
     ///
     /// # Safety
     /// The block belongs to the caller alone.
-    pub(super) unsafe fn prefill(&self, item: &MaybeUninit<T>) {
-        // SAFETY: the cell is the caller's by contract, and `item` is another place.
-        self.value.with_mut(|value| unsafe { ptr::copy_nonoverlapping(item, value, 1) });
-        self.state.store(FULL, Relaxed); // Published by whatever publishes the block.
+    pub(super) unsafe fn prefill(&self, parcel: &G::Parcel) {
+        // SAFETY: as for the caller; there is a slot.
+        unsafe { self.group.prefill(self.position, parcel) };
     }
 
-    /// Puts a copy of `item` into the slot and says whether a pop will take it. If not, the caller still owns the
+    /// Puts a copy of the parcel into the slot and says whether a pop will take it. If not, the caller still owns the
     /// item. The block may be gone when this returns.
     ///
     /// # Safety
     /// The caller is the one push that drew this index and has not called this before.
     #[inline]
-    pub(super) unsafe fn fill(&self, item: &MaybeUninit<T>) -> bool {
-        // SAFETY: until the state says `FULL` the cell is this push's: a pop only reads it then.
-        self.value.with_mut(|value| unsafe { ptr::copy_nonoverlapping(item, value, 1) });
-        // Pairs with the loads in `is_full`, `abandon` and `is_done`.
-        self.state.fetch_add(FULL, Release) == EMPTY
+    pub(super) unsafe fn fill(&self, parcel: &G::Parcel) -> bool {
+        // SAFETY: as for the caller; there is a slot.
+        unsafe { self.group.fill(self.position, parcel) }
     }
 
-    /// Whether the push has left a value here for the pop.
+    /// Whether the push has left an item here for the pop.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.state.load(Acquire) == FULL // Pairs with the addition in `fill`.
+        // SAFETY: there is a slot.
+        unsafe { self.group.is_full(self.position) }
     }
 
-    /// Takes the value out. The block may be gone when this returns.
+    /// Takes the item out. The block may be gone when this returns.
     ///
     /// # Safety
     /// The caller is the one pop that drew this index, has not called this before, and has seen that the slot is full:
     /// [`is_full`](Slot::is_full), [`is_filled_in_time`](Slot::is_filled_in_time) or a vain [`abandon`](Slot::abandon).
     #[inline]
     pub(super) unsafe fn take(&self) -> T {
-        // SAFETY: the state is `FULL`, so the push is through with the cell; only this pop reads it.
-        let item = self.value.with(|value| unsafe { value.read() });
-        self.state.store(DONE, Release); // Pairs with the load in `is_done`.
-        // SAFETY: the push left a value there.
-        unsafe { item.assume_init() }
+        // SAFETY: as for the caller; there is a slot.
+        let parcel = unsafe { self.group.take(self.position) };
+        // SAFETY: it was in a full slot, and nobody else takes it from there.
+        unsafe { G::unpack(parcel) }
     }
 
     /// Waits for the push that draws this slot, for as long as one that is running may need.
@@ -370,10 +323,16 @@ impl<T> Slot<'_, T> {
     /// Gives up on the push, which will find that nobody waits and go elsewhere. False if it has come after all. If true,
     /// the block may be gone.
     ///
-    /// Only the one pop that drew this index may do that, once.
-    pub(super) fn abandon(&self) -> bool {
-        // On failure it is `FULL`, by the addition in `fill`. On success the push continues this release, so that whoever
-        // finds the slot `DONE` knows that this pop has left it as well.
-        self.state.compare_exchange(EMPTY, ABANDONED, Release, Acquire).is_ok()
+    /// # Safety
+    /// The caller is the one pop that drew this index, and does that once.
+    pub(super) unsafe fn abandon(&self) -> bool {
+        // SAFETY: as for the caller; there is a slot.
+        unsafe { self.group.abandon(self.position) }
+    }
+
+    /// Whether both have finished with it.
+    fn is_done(&self) -> bool {
+        // SAFETY: there is a slot.
+        unsafe { self.group.is_done(self.position) }
     }
 }

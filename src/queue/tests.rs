@@ -1,7 +1,7 @@
 //! What one thread sees of the queues, and what dropping them does. Run by Miri as well, so everything here is small
 //! but for blocks, which have to change many times. Threads against each other are in `tests/stress` and `tests/model`.
 
-use super::{Bounded, Queue};
+use super::{Bounded, PointerQueue, Queue};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -102,6 +102,46 @@ fn items_of_any_shape() {
     check(100, |number| [number; 40]);
     check(100, Aligned);
     check(40, |number| [number; 2000]);
+}
+
+/// Whatever is a pointer comes out as what it was, over many blocks and in batches; what stays inside is dropped with it.
+#[test]
+fn pointers_come_out_as_they_went_in() {
+    let numbers: Vec<_> = (0..MANY).collect();
+    let mut references = PointerQueue::of_pointers();
+    references.extend(&numbers);
+    assert!(references.drain().zip(&numbers).all(|(got, put)| std::ptr::eq(got, put)));
+    assert!(references.is_empty() && references.pop().is_none());
+
+    let (queue, mut numbered) = (PointerQueue::of_pointers(), (0..).map(Box::new));
+    let (mut items, mut expected) = (Vec::new(), 0..);
+    for length in (0..MANY).map(|step| step * step % 201).take(MANY / 50) {
+        items.extend(numbered.by_ref().take(length));
+        queue.push_batch(&mut items);
+        let got = queue.pop_batch(&mut items, length * 7 % 190);
+        assert_eq!(
+            items.drain(..).map(|item| *item).collect::<Vec<_>>(),
+            expected.by_ref().take(got).collect::<Vec<_>>()
+        );
+        assert_eq!(queue.pop(), (!queue.is_empty()).then(|| Box::new(expected.next().expect("endless"))));
+    }
+    let left = queue.len();
+    assert!(queue.into_iter().map(|item| *item).eq(expected.take(left)));
+
+    let item = Arc::new(5_u8);
+    let queue = PointerQueue::of_pointers();
+    (0..MANY).for_each(|_| queue.push(Arc::clone(&item)));
+    assert_eq!(queue.drain().take(MANY / 2).count(), MANY / 2);
+    assert_eq!(Arc::strong_count(&item), 1 + MANY - MANY / 2);
+    drop(queue);
+    assert_eq!(Arc::strong_count(&item), 1);
+
+    // Of the smallest things, and changed through what came out.
+    let mut bytes = [0_u8; 9];
+    let queue = PointerQueue::of_pointers();
+    bytes.iter_mut().for_each(|byte| queue.push(byte));
+    queue.into_iter().zip(1..).for_each(|(byte, number)| *byte = number);
+    assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 #[test]

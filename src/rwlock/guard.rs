@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use super::lock::Core;
+use super::mapped::{MappedReadGuard, MappedWriteGuard};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -89,6 +90,47 @@ impl<'a, T: ?Sized> ReadGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         Ok(WriteGuard { core: guard.core, value: guard.value, exact: PhantomData, was_panicking: thread::panicking() })
     }
+
+    /// A guard of a part of the value.
+    ///
+    /// ```
+    /// use toolbox::rwlock::{ReadGuard, SharedLock};
+    ///
+    /// let lock = SharedLock::new((1, "one"));
+    /// let word = ReadGuard::map(lock.read().unwrap(), |pair| pair.1);
+    /// assert_eq!(&*word, "one");
+    /// ```
+    pub fn map<U: ?Sized>(guard: Self, part: impl FnOnce(&T) -> &U) -> MappedReadGuard<'a, U> {
+        // If `part` panics, the guard is dropped.
+        let part = NonNull::from(part(&guard));
+        let core = ManuallyDrop::new(guard).core;
+        // SAFETY: this guard was the one that the lock was taken for, and it is not dropped; `part` borrowed the value.
+        unsafe { MappedReadGuard::new(core, part) }
+    }
+
+    /// A guard of a part of the value, if there is one; otherwise gives the guard back.
+    ///
+    /// # Errors
+    /// The guard, if `part` finds nothing.
+    ///
+    /// ```
+    /// use toolbox::rwlock::{ReadGuard, SharedLock};
+    ///
+    /// let lock = SharedLock::new(vec![1, 2, 3]);
+    /// let third = ReadGuard::try_map(lock.read().unwrap(), |list| list.get(2)).unwrap();
+    /// assert_eq!(*third, 3);
+    /// let list = ReadGuard::try_map(lock.read().unwrap(), |list| list.get(3)).unwrap_err();
+    /// assert_eq!(list.len(), 3);
+    /// ```
+    pub fn try_map<U: ?Sized>(
+        guard: Self,
+        part: impl FnOnce(&T) -> Option<&U>,
+    ) -> Result<MappedReadGuard<'a, U>, Self> {
+        let Some(part) = part(&guard).map(NonNull::from) else { return Err(guard) };
+        let core = ManuallyDrop::new(guard).core;
+        // SAFETY: as in `map`.
+        Ok(unsafe { MappedReadGuard::new(core, part) })
+    }
 }
 
 impl<'a, T: ?Sized> WriteGuard<'a, T> {
@@ -116,6 +158,37 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         guard.core.downgrade();
         ReadGuard { core: guard.core, value: guard.value, exact: PhantomData }
+    }
+
+    /// A guard of a part of the value.
+    ///
+    /// ```
+    /// use toolbox::rwlock::{SharedLock, WriteGuard};
+    ///
+    /// let lock = SharedLock::new((1, "one"));
+    /// *WriteGuard::map(lock.write().unwrap(), |pair| &mut pair.0) += 1;
+    /// assert_eq!(lock.into_inner().unwrap(), (2, "one"));
+    /// ```
+    pub fn map<U: ?Sized>(mut guard: Self, part: impl FnOnce(&mut T) -> &mut U) -> MappedWriteGuard<'a, U> {
+        // If `part` panics, the guard is dropped.
+        let part = NonNull::from(part(&mut guard));
+        let guard = ManuallyDrop::new(guard);
+        // SAFETY: this guard was the one that the lock was taken for, and it is not dropped; `part` borrowed the value.
+        unsafe { MappedWriteGuard::new(guard.core, part, guard.was_panicking) }
+    }
+
+    /// A guard of a part of the value, if there is one; otherwise gives the guard back.
+    ///
+    /// # Errors
+    /// The guard, if `part` finds nothing.
+    pub fn try_map<U: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedWriteGuard<'a, U>, Self> {
+        let Some(part) = part(&mut guard).map(NonNull::from) else { return Err(guard) };
+        let guard = ManuallyDrop::new(guard);
+        // SAFETY: as in `map`.
+        Ok(unsafe { MappedWriteGuard::new(guard.core, part, guard.was_panicking) })
     }
 }
 

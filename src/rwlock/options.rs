@@ -1,5 +1,7 @@
 //! How a lock's threads wait.
 
+use std::time::Duration;
+
 /// What a thread does that does not get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -18,12 +20,16 @@ pub enum Waiting {
     Spin,
 }
 
+/// So that a difference of two times is less than half of what the clock can show.
+const LONGEST_US: i32 = 15 * 60 * 1_000_000;
+
 /// How a lock's threads wait; the default is right unless there is a reason.
 ///
 /// ```
+/// use std::time::Duration;
 /// use toolbox::rwlock::{Options, SharedLock, Waiting};
 ///
-/// static FAIR: SharedLock<u32> = SharedLock::with_options(0, Options::new().hand_over(16));
+/// static FAIR: SharedLock<u32> = SharedLock::with_options(0, Options::new().hand_over(16).hand_over_after(Duration::from_micros(100)));
 /// let classic = SharedLock::with_options(0, Options::new().waiting(Waiting::Yield { after: 64 }));
 /// # assert!(FAIR.read().is_ok() && classic.write().is_ok());
 /// ```
@@ -31,6 +37,8 @@ pub enum Waiting {
 pub struct Options {
     pub(super) waiting: Waiting,
     pub(super) hand_over: u32,
+    /// Microseconds, at most [`LONGEST_US`].
+    pub(super) hand_over_us: i32,
 }
 
 impl Default for Options {
@@ -40,10 +48,10 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sleeping, and a hand-over after 1,024 writers.
+    /// Sleeping, and a hand-over after 1,024 writers or a millisecond, whichever comes first.
     #[must_use]
     pub const fn new() -> Self {
-        Self { waiting: Waiting::Sleep, hand_over: 1024 }
+        Self { waiting: Waiting::Sleep, hand_over: 1024, hand_over_us: 1000 }
     }
 
     /// What a thread does that does not get in.
@@ -59,6 +67,7 @@ impl Options {
     /// reader that sleeps waits for at most `2 * writers + 1` writers, and in that time one of the writers that have slept gets
     /// in, the longest asleep being woken for it. A smaller
     /// number is fairer and slower: a hand-over leaves the lock idle until those it is kept for are running.
+    /// [`hand_over_after`](Self::hand_over_after) has it happen sooner where sections are long.
     ///
     /// # Panics
     /// If the number is 0.
@@ -66,5 +75,15 @@ impl Options {
     pub const fn hand_over(self, writers: u32) -> Self {
         assert!(writers > 0, "a hand-over after no writer");
         Self { hand_over: writers, ..self }
+    }
+
+    /// After what time those that sleep come first, if that is sooner than by [`hand_over`](Self::hand_over).
+    ///
+    /// It is counted from the hand-over before, or from when somebody went to sleep while nobody else slept, and looked at
+    /// by every eighth of the writers that let go while somebody sleeps. More than a quarter of an hour is as much as that.
+    #[must_use]
+    pub const fn hand_over_after(self, time: Duration) -> Self {
+        let us = time.as_micros();
+        Self { hand_over_us: if us > LONGEST_US as u128 { LONGEST_US } else { us as i32 }, ..self }
     }
 }

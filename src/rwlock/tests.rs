@@ -1,7 +1,10 @@
 //! What one thread sees of the lock, and small cases of two. Run by Miri as well. Threads against each other are in
 //! `tests/stress` and `tests/model`.
 
-use super::{LockError, Options, RawSharedLock, ReadGuard, Refusal, SharedLock, Waiting, WriteGuard};
+use super::{
+    LockError, MappedReadGuard, MappedWriteGuard, Options, RawSharedLock, ReadGuard, Refusal, SharedLock, Waiting,
+    WriteGuard,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::AtomicBool;
@@ -199,6 +202,36 @@ fn a_guard_becomes_the_other_kind() {
     drop(writer);
     assert_eq!(*lock.read().unwrap(), 3);
     drop(lock.write().unwrap());
+}
+
+#[test]
+fn a_guard_of_a_part_lets_go_of_the_whole() {
+    let lock = SharedLock::new((vec![1, 2], "text"));
+    let list = ReadGuard::map(lock.read().unwrap(), |pair| &pair.0);
+    let second = MappedReadGuard::try_map(list, |list| list.get(1)).unwrap();
+    assert_eq!((*second, lock.raw().readers(), format!("{second} {second:?}")), (2, 1, "2 2".to_owned()));
+    drop(second);
+    let whole = ReadGuard::try_map(lock.read().unwrap(), |pair| pair.0.get(2)).unwrap_err();
+    let list = MappedReadGuard::map(ReadGuard::map(whole, |pair| pair), |pair| &pair.0[..]);
+    assert_eq!(*MappedReadGuard::try_map(list, |list| list.get(2)).unwrap_err(), [1, 2]);
+    assert_eq!(lock.raw().readers(), 0);
+    let whole = WriteGuard::try_map(lock.write().unwrap(), |pair| pair.0.get_mut(2)).unwrap_err();
+    let list = WriteGuard::map(whole, |pair| &mut pair.0);
+    let list = MappedWriteGuard::try_map(list, |list| list.get_mut(2)).unwrap_err();
+    let mut second = MappedWriteGuard::map(list, |list| &mut list[1]);
+    *second += 1;
+    assert_eq!((format!("{second} {second:?}"), lock.raw().has_writer()), ("3 3".to_owned(), true));
+    drop(second);
+    assert_eq!(lock.try_read().unwrap().0, [1, 3]);
+    // A panic that a guard of a part sees is a writer's, and so is one of whoever looks for the part.
+    panic_with(|| WriteGuard::map(lock.write().unwrap(), |pair| &mut pair.1));
+    assert!(lock.is_poisoned() && !lock.raw().has_writer());
+    lock.clear_poison();
+    panic_with(|| WriteGuard::map(lock.write().unwrap(), |_| -> &mut u8 { panic!("on purpose") }));
+    assert!(lock.is_poisoned() && !lock.raw().has_writer());
+    lock.clear_poison();
+    panic_with(|| ReadGuard::map(lock.read().unwrap(), |_| -> &u8 { panic!("on purpose") }));
+    assert_eq!((lock.is_poisoned(), lock.raw().readers()), (false, 0));
 }
 
 /// Those who sleep are woken: two readers and a writer, each waiting for whoever is inside.

@@ -32,7 +32,10 @@
 //! That is unfair to those asleep, so it has an end: of the writers that let go while anybody sleeps each
 //! [`Options::hand_over`]th reserves the lock, for all sleeping readers (READERS_NEXT) and for one sleeping writer
 //! (WRITER_NEXT) by turns. So before twice that many writers and one more have been, every reader that sleeps is let in, and
-//! of the writers that have slept one.
+//! of the writers that have slept one. The same happens when somebody has slept for [`Options::hand_over_after`] since the
+//! last time, which every eighth of those writers looks at: where sections are long, a number alone would come too late, and
+//! where they are short a small number would have the lock wait for sleepers all the time. The clock is read by those who
+//! go to sleep or let go while others sleep, never by others.
 //!
 //! # Where this comes from
 //!
@@ -74,6 +77,9 @@ const CROWDED: u32 = 8;
 
 /// One in so many writers that let go does not rely on whoever was woken before, and wakes another.
 const IMPATIENCE: u32 = 8;
+
+/// One in so many writers that let go while somebody sleeps looks at the clock.
+const UNLOOKED: u32 = if IS_MODEL { 1 } else { 8 };
 
 /// Why a lock was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +130,11 @@ pub struct RawSharedLock {
     awake_writers: AtomicU32,
     /// Writers that let go while somebody slept.
     turns: AtomicU32,
+    /// How often the lock was reserved for those who sleep.
+    hand_overs: AtomicU32,
+    /// When it last was, or when somebody came to sleep where nobody slept: microseconds of a clock that begins anew after
+    /// an hour. Whoever reads an old one here is early or late by that; the number of writers bounds it all the same.
+    since: AtomicU32,
     /// Three words to sleep on; each counts its wake-ups.
     reader_gate: AtomicU32,
     writer_gate: AtomicU32,
@@ -154,6 +165,8 @@ impl RawSharedLock {
                 state: AtomicU64::new(0),
                 awake_writers: AtomicU32::new(0),
                 turns: AtomicU32::new(0),
+                hand_overs: AtomicU32::new(0),
+                since: AtomicU32::new(0),
                 reader_gate: AtomicU32::new(0),
                 writer_gate: AtomicU32::new(0),
                 drain_gate: AtomicU32::new(0),
@@ -478,6 +491,9 @@ impl RawSharedLock {
             // Release: who sees us asleep sees what we did before. Acquire: the one that bars us serves.
             match self.state.compare_exchange_weak(state, next, AcqRel, Relaxed) {
                 Ok(_) => {
+                    if state & SLEEPERS == 0 {
+                        self.since.store(futex::microseconds(), Relaxed);
+                    }
                     *is_down = true;
                     return true;
                 }
@@ -507,10 +523,19 @@ impl RawSharedLock {
     #[inline(never)]
     fn after_write(&self) {
         let turn = self.turns.fetch_add(1, Relaxed).wrapping_add(1);
-        if turn.is_multiple_of(self.options.hand_over) {
-            self.reserve((turn / self.options.hand_over).is_multiple_of(2));
+        if turn.is_multiple_of(self.options.hand_over) || (turn.is_multiple_of(UNLOOKED) && self.is_overdue()) {
+            self.since.store(futex::microseconds(), Relaxed);
+            let earlier = self.hand_overs.fetch_add(1, Relaxed);
+            self.reserve(!earlier.is_multiple_of(2));
         }
         self.serve(turn.is_multiple_of(IMPATIENCE));
+    }
+
+    /// Whether those who sleep have been passed over for long enough.
+    fn is_overdue(&self) -> bool {
+        // Signed: another may have written a later time than was read here.
+        let passed = futex::microseconds().wrapping_sub(self.since.load(Relaxed)).cast_signed();
+        passed >= self.options.hand_over_us
     }
 
     /// Keeps the lock for those who sleep: for a writer if there is one and it `is_for_writer`, or else for readers.

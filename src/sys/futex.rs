@@ -58,6 +58,12 @@ impl Deadline {
     }
 }
 
+/// Microseconds on the clock of the deadlines, from some instant on, in a number that begins anew after 71 minutes.
+pub(crate) fn microseconds() -> u32 {
+    let now = now();
+    (now.tv_sec as u32).wrapping_mul(1_000_000).wrapping_add(now.tv_nsec as u32 / 1_000)
+}
+
 fn now() -> libc::timespec {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the kernel writes one `timespec`, which `time` has room for; every kernel has this clock.
@@ -153,6 +159,14 @@ mod tests {
             assert!(wake(&raw const word, u32::MAX) <= 3);
             sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
         });
+    }
+
+    #[test]
+    fn microseconds_are_counted_on() {
+        let (begin, before) = (Instant::now(), microseconds());
+        thread::sleep(Duration::from_millis(2));
+        let (passed, most) = (microseconds().wrapping_sub(before), begin.elapsed().as_micros());
+        assert!(passed >= 2_000 && u128::from(passed) <= most + 1, "{passed} of {most}");
     }
 
     /// One that sleeps is woken by one call, and the call says so.

@@ -29,13 +29,23 @@ pub fn allowed() -> io::Result<Vec<usize>> {
 /// # Errors
 /// `EINVAL` when there is no such processor or the thread may not use it.
 pub fn pin(number: usize) -> io::Result<()> {
-    if number >= libc::CPU_SETSIZE as usize {
+    keep_on(&[number])
+}
+
+/// Keeps the calling thread on the processors with these numbers from now on.
+///
+/// # Errors
+/// `EINVAL` when one is beyond the first 1024, or the thread may use none of them.
+pub fn keep_on(numbers: &[usize]) -> io::Result<()> {
+    if numbers.iter().any(|&number| number >= libc::CPU_SETSIZE as usize) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     // SAFETY: a set is an array of integers, for which zero is a value.
     let mut set = unsafe { MaybeUninit::<libc::cpu_set_t>::zeroed().assume_init() };
-    // SAFETY: the number is below the capacity of the set, as was just checked.
-    unsafe { libc::CPU_SET(number, &mut set) };
+    for &number in numbers {
+        // SAFETY: the number is below the capacity of the set, as was just checked.
+        unsafe { libc::CPU_SET(number, &mut set) };
+    }
     // SAFETY: the kernel reads the size that we name, which is that of `set`.
     check(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) }).map(|_| ())
 }
@@ -60,8 +70,11 @@ mod tests {
         let all = allowed().unwrap();
         let last = *all.last().unwrap();
         let pinned = std::thread::spawn(move || pin(last).and_then(|()| allowed())).join().unwrap().unwrap();
-        assert_eq!((pinned, allowed().unwrap()), (vec![last], all));
+        assert_eq!((pinned, allowed().unwrap()), (vec![last], all.clone()));
         assert_eq!(pin(1 << 20).unwrap_err().raw_os_error(), Some(libc::EINVAL));
+        assert_eq!(keep_on(&[]).unwrap_err().raw_os_error(), Some(libc::EINVAL));
+        let freed = std::thread::spawn(move || pin(last).and_then(|()| keep_on(&all)).and_then(|()| allowed()));
+        assert_eq!(freed.join().unwrap().unwrap(), allowed().unwrap());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! that has other tasks to run.
 
 mod block;
+mod guarded;
 mod parker;
 mod patience;
 
@@ -19,5 +20,6 @@ mod patience;
 mod tests;
 
 pub use block::{TimedOut, block_on, block_on_deadline, block_on_timeout};
+pub use guarded::Guarded;
 #[allow(unused_imports, reason = "for the structures, each of which is a feature of its own")]
 pub(crate) use {block::look, patience::Patience};

@@ -69,6 +69,22 @@ fn a_table_has_places_and_verdicts_and_csv_a_line_for_each_case() {
     assert!(csv.starts_with("name,operation,passed,inside,") && csv.lines().count() == 1 + 4, "{csv}");
 }
 
+/// A thread has one tracer: under another one the kernel refuses, and the command says why.
+#[test]
+fn under_another_tracer_it_says_so() {
+    let traced = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", env!("CARGO_BIN_EXE_toolbox"), "bench", "queue", "--freeze"])
+        .args(["--with", "limit", "--stops", "2", "--inside", "0"])
+        .output();
+    let Ok(output) = traced else { return println!("skipped: there is no strace") };
+    let told = text(&output.stderr);
+    if !told.contains("refuses to trace") {
+        return println!("skipped: strace itself could not trace: {told}");
+    }
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("hint: this command is traced itself"), "{told}");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     for arguments in [&["--with", "nobody"][..], &["--workload", "loop"], &["--save", "x"]] {

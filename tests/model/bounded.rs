@@ -81,6 +81,39 @@ fn the_ring_goes_round() {
     });
 }
 
+/// Whoever has pushed finds something, although another push that came first is not over.
+#[test]
+fn a_pop_after_a_push_finds_something() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(2));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || assert!(push(&theirs, 1)));
+        assert!(push(&queue, 2));
+        let mut got = numbers(queue.pop());
+        assert_eq!(got.len(), 1, "a push was over before this pop, and nobody else pops");
+        other.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
+
+/// Whoever has popped finds room, although another pop that came first is not over.
+#[test]
+fn a_push_after_a_pop_finds_room() {
+    check(3, || {
+        let queue = Arc::new(Bounded::new(2));
+        assert!(push(&queue, 1) && push(&queue, 2));
+        let theirs = Arc::clone(&queue);
+        let other = thread::spawn(move || numbers(theirs.pop()));
+        let ours = numbers(queue.pop());
+        assert!(push(&queue, 3), "a pop was over before this push, and nobody else pushes");
+        let mut got = [ours, other.join().unwrap(), numbers(queue.drain())].concat();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2, 3]);
+    });
+}
+
 /// Batches on both sides, which claim one slot or both.
 #[test]
 fn batches() {

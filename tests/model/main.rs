@@ -41,14 +41,18 @@ mod util {
 #[path = "../../src/queue"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod queue {
+    mod ahead;
     mod block;
     mod bounded;
+    mod group;
     mod linked;
+    mod packed;
     mod unbounded;
+    mod words;
 
     pub(crate) use bounded::Bounded;
     pub(crate) use linked::Linked;
-    pub(crate) use unbounded::Queue;
+    pub(crate) use unbounded::{PointerQueue, Queue};
 }
 
 #[path = "../../src/stack"]
@@ -71,17 +75,19 @@ mod mutex {
 
     pub(crate) use barging::BargingCore;
     pub(crate) use lock_core::LockCore;
-    pub(crate) use protocol::{Acquire, Core, Who};
+    pub(crate) use protocol::{Acquire, Core, Protocol, Who};
 }
 
 #[path = "../../src/wait"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod wait {
     mod block;
+    mod guarded;
     mod parker;
     mod patience;
 
     pub(crate) use block::{TimedOut, block_on, block_on_deadline, block_on_timeout, look};
+    pub(crate) use guarded::Guarded;
     pub(crate) use patience::Patience;
 }
 
@@ -115,6 +121,7 @@ mod bounded;
 mod condition;
 mod linked;
 mod mutexes;
+mod pointers;
 mod published;
 mod shared_lock;
 mod signals;

@@ -53,6 +53,11 @@ pub(crate) unsafe fn dealloc(place: *mut u8, layout: Layout) {
     GIVEN_BACK.with_borrow_mut(|places| places.push((place, apart(layout))));
 }
 
+/// How many pieces of memory have not been given back.
+pub(crate) fn in_use() -> usize {
+    IN_USE.get()
+}
+
 /// Ends one run, in which all memory has to have been given back, before another.
 pub(crate) fn fresh_run() {
     epoch::fresh_run();

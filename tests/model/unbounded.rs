@@ -8,6 +8,7 @@
 //! release.
 
 use super::check;
+use super::primitive::in_use;
 use super::queue::Queue;
 use loom::sync::Arc;
 use loom::thread;
@@ -32,6 +33,13 @@ fn assert_merged(got: &[usize], one: &[usize], other: &[usize]) {
     assert_eq!(got.len(), one.len() + other.len());
 }
 
+/// An empty queue keeps the block that it is on and a spare one, if no thread is at work in it.
+#[track_caller]
+fn assert_empty(queue: &Queue<Item>) {
+    assert_eq!((queue.pop().is_none(), queue.is_empty(), queue.len()), (true, true, 0));
+    assert!(in_use() <= 2, "{} blocks are kept", in_use());
+}
+
 #[test]
 fn push_and_push() {
     check(2, || {
@@ -42,7 +50,7 @@ fn push_and_push() {
         other.join().unwrap();
         assert_eq!(queue.len(), 4);
         assert_merged(&numbers(queue.drain()), &[1, 2], &[11, 12]);
-        assert!(queue.is_empty());
+        assert_empty(&queue);
     });
 }
 
@@ -56,8 +64,7 @@ fn push_and_pop() {
         other.join().unwrap();
         got.extend(numbers(queue.drain()));
         assert_eq!(got, [1, 2, 3]);
-        assert!(queue.is_empty());
-        assert_eq!(queue.len(), 0);
+        assert_empty(&queue);
     });
 }
 
@@ -188,6 +195,7 @@ fn pops_that_turn_back_at_the_end_of_a_block() {
         let theirs = other.join().unwrap();
         assert!(theirs.is_sorted());
         let mut got = [ours, theirs, numbers(queue.drain())].concat();
+        assert_empty(&queue);
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
     });
@@ -209,7 +217,7 @@ fn a_batch_of_pushes() {
         other.join().unwrap();
         got.extend(numbers(queue.drain()));
         assert_merged(&got, &[1, 2, 3], &[11]);
-        assert!(queue.is_empty());
+        assert_empty(&queue);
     });
 }
 
@@ -270,6 +278,29 @@ fn a_pop_in_a_block_that_is_used_again() {
         got.extend(numbers(queue.drain()));
         got.sort_unstable();
         assert!(got.into_iter().eq(0..6));
+    });
+}
+
+/// Two threads make the block after one that is full. One links its block and stops there; the other finds that and uses it.
+/// Whoever pops then has met only the latter, and sees what the former wrote.
+#[test]
+fn the_block_of_another_is_used() {
+    check(2, || {
+        let queue = Arc::new(Queue::new());
+        (1..3).for_each(|number| queue.push(item(number)));
+        assert_eq!(numbers((0..2).filter_map(|_| queue.pop())), [1, 2]);
+        let pusher = |number| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.push(item(number)))
+        };
+        let (one, other) = (pusher(3), pusher(4));
+        other.join().unwrap();
+        let mut got = numbers(queue.pop());
+        assert_eq!(got.len(), 1);
+        one.join().unwrap();
+        got.extend(numbers(queue.drain()));
+        got.sort_unstable();
+        assert_eq!(got, [3, 4]);
     });
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Barrier, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
-use toolbox::event::{Condition, Event, Semaphore};
+use toolbox::event::{Condition, Event, Guarded, Semaphore};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -102,36 +102,45 @@ fn everybody_each_round() {
     });
 }
 
-/// A buffer with two ends and one condition: each change is told to one, who may be the wrong one, and hands it on.
+/// A buffer with two ends and one condition: each change is told to one, who may be the wrong one, and hands it on. With a
+/// mutex of this library a wait may be given up while it waits for the mutex, too.
 #[test]
 fn a_bounded_buffer() {
+    bounded_buffer(&Mutex::new(VecDeque::new()));
+    bounded_buffer(&toolbox::mutex::Mutex::new(VecDeque::new()));
+    bounded_buffer(&toolbox::mutex::FairMutex::fair(VecDeque::new()));
+}
+
+fn bounded_buffer<M: Guarded<Value = VecDeque<usize>> + Sync>(buffer: &M) {
     const ROOM: usize = 3;
-    let (buffer, changed) = (Mutex::new(VecDeque::new()), Condition::new());
+    let changed = Condition::new();
     let each = rounds(3_000);
     let sum: usize = thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 for number in 1..=each {
-                    changed.lock_when_blocking(&buffer, |items| items.len() < ROOM).unwrap().push_back(number);
+                    let mut guard = changed.lock_when_blocking(buffer, |items| items.len() < ROOM);
+                    M::value(&mut guard).expect("nobody panics").push_back(number);
+                    drop(guard);
                     changed.notify_one();
                 }
             });
         }
         let takers = [0, 1, 2, 3].map(|taker| {
-            let (buffer, changed) = (&buffer, &changed);
+            let changed = &changed;
             scope.spawn(move || {
                 let mut sum = 0;
                 for turn in 0..each / 2 {
                     let is_there = |items: &mut VecDeque<_>| !items.is_empty();
                     let mut guard = loop {
                         if (turn + taker) % 5 > 0 {
-                            break changed.lock_when_blocking(buffer, is_there).unwrap();
+                            break changed.lock_when_blocking(buffer, is_there);
                         }
                         if let Ok(guard) = changed.lock_when_timeout(buffer, Duration::from_micros(1), is_there) {
-                            break guard.unwrap();
+                            break guard;
                         }
                     };
-                    sum += guard.pop_front().unwrap();
+                    sum += M::value(&mut guard).and_then(VecDeque::pop_front).expect("that was the question");
                     drop(guard);
                     changed.notify_one();
                 }
@@ -141,5 +150,5 @@ fn a_bounded_buffer() {
         takers.map(|taker| taker.join().unwrap()).into_iter().sum()
     });
     assert_eq!(sum, each * (each + 1));
-    assert!(buffer.lock().unwrap().is_empty());
+    assert!(changed.lock_when_timeout(buffer, Duration::ZERO, |items| items.is_empty()).is_ok());
 }

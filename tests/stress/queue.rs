@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
-use toolbox::queue::{Bounded, Queue};
+use toolbox::queue::{Bounded, PointerQueue, Queue};
 
-/// Both queues, as a test sees them.
+/// All queues, as a test sees them.
 trait Fifo<T>: Sync {
     fn push(&self, item: T) -> Result<(), T>;
     fn pop(&self) -> Option<T>;
@@ -40,6 +40,36 @@ impl<T: Send> Fifo<T> for Queue<T> {
     }
     fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
         self.pop_batch(items, limit)
+    }
+}
+
+/// The queue of pointers, for any item.
+struct Boxed<T>(PointerQueue<Box<T>>);
+
+impl<T> Boxed<T> {
+    fn new() -> Self {
+        Self(PointerQueue::of_pointers())
+    }
+}
+
+impl<T: Send> Fifo<T> for Boxed<T> {
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.try_push(Box::new(item)).map_err(|item| *item)
+    }
+    fn pop(&self) -> Option<T> {
+        self.0.pop().map(|item| *item)
+    }
+    fn capacity(&self) -> usize {
+        usize::MAX
+    }
+    fn push_batch(&self, items: &mut Vec<T>) {
+        self.0.push_batch(&mut items.drain(..).map(Box::new).collect());
+    }
+    fn pop_batch(&self, items: &mut Vec<T>, limit: usize) -> usize {
+        let mut boxes = Vec::new();
+        let count = self.0.pop_batch(&mut boxes, limit);
+        items.extend(boxes.into_iter().map(|item| *item));
+        count
     }
 }
 
@@ -136,6 +166,7 @@ const SHAPES: [(usize, usize); 5] = [(1, 1), (2, 2), (4, 1), (1, 4), (4, 4)];
 fn every_item_arrives_once_and_in_order() {
     for (pushers, poppers) in SHAPES {
         check_delivery(&Queue::new(), pushers, poppers, rounds(40_000) / pushers);
+        check_delivery(&Boxed::new(), pushers, poppers, rounds(20_000) / pushers);
     }
 }
 
@@ -154,6 +185,9 @@ fn a_queue_that_is_always_nearly_empty() {
     let queue = Queue::new();
     crate::push_and_pop_by_turns(|item| queue.push(item), || queue.pop());
     assert!(queue.is_empty());
+    let queue = Boxed::new();
+    crate::push_and_pop_by_turns(|item| assert!(queue.push(item).is_ok()), || queue.pop());
+    assert!(queue.0.is_empty());
 }
 
 /// A queue is dropped with items in it, after threads have left it in any state.
@@ -202,14 +236,18 @@ fn history(queue: &impl Fifo<u32>, seed: u32) -> Vec<Event> {
     })
 }
 
+fn check_histories(queue: &impl Fifo<u32>, count: usize) {
+    for seed in 0..u32::try_from(rounds(count)).expect("a small number") {
+        let events = history(queue, seed);
+        assert!(is_linearizable(&events, End::First, queue.capacity()), "{events:?}");
+        while queue.pop().is_some() {}
+    }
+}
+
 #[test]
 fn what_threads_see_is_what_a_queue_does() {
-    let queue = Queue::new();
-    for seed in 0..u32::try_from(rounds(3_000)).expect("a small number") {
-        let events = history(&queue, seed);
-        assert!(is_linearizable(&events, End::First, queue.capacity()), "{events:?}");
-        queue.drain().for_each(drop);
-    }
+    check_histories(&Queue::new(), 3_000);
+    check_histories(&Boxed::new(), 1_500);
 }
 
 #[test]
@@ -298,6 +336,7 @@ fn check_long_histories(make: impl Fn() -> Box<dyn Fifo<(usize, usize)>>, each: 
 #[test]
 fn long_histories_are_those_of_a_queue() {
     check_long_histories(|| Box::new(Queue::new()), rounds(20_000));
+    check_long_histories(|| Box::new(Boxed::new()), rounds(10_000));
 }
 
 #[test]
@@ -316,6 +355,24 @@ fn memory_per_item_and_after_a_burst() {
         assert!(full as f64 <= 9.3 * f64::from(count), "{full} bytes for {count} items");
     }
     assert!(queue.drain().eq(0..u64::from(count)));
+    let drained = memory::in_use() - before;
+    assert!(drained <= 2 * 8192, "{drained} bytes are kept");
+    drop(queue);
+    assert_eq!(memory::in_use(), before);
+}
+
+#[test]
+fn memory_per_pointer_and_after_a_burst() {
+    let numbers: Vec<u8> = (0..if cfg!(miri) { 5_000 } else { 1_000_000_u32 }).map(|number| number as u8).collect();
+    let before = memory::in_use();
+    let mut queue = PointerQueue::of_pointers();
+    queue.extend(&numbers);
+    let full = memory::in_use() - before;
+    if !cfg!(miri) {
+        assert!(full as f64 <= 8.1 * numbers.len() as f64, "{full} bytes for {} pointers", numbers.len());
+    }
+    assert!(queue.drain().zip(&numbers).all(|(got, put)| std::ptr::eq(got, put)));
+    assert!(queue.is_empty());
     let drained = memory::in_use() - before;
     assert!(drained <= 2 * 8192, "{drained} bytes are kept");
     drop(queue);
@@ -358,12 +415,7 @@ mod linked {
 
     #[test]
     fn what_threads_see_is_what_a_queue_does() {
-        let queue = Linked::new();
-        for seed in 0..u32::try_from(rounds(1_500)).expect("a small number") {
-            let events = history(&queue, seed);
-            assert!(is_linearizable(&events, End::First, queue.capacity()), "{events:?}");
-            queue.drain().for_each(drop);
-        }
+        check_histories(&Linked::new(), 1_500);
     }
 
     #[test]

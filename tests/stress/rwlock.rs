@@ -149,13 +149,23 @@ impl Streak {
     }
 }
 
-const HAND_OVER: u32 = 5;
 const ENOUGH: u64 = 20;
+
+/// A hand-over after five writers; and one whenever the clock is looked at, which is after eight.
+fn bounded() -> [(Options, u64); 2] {
+    let by_number = Options::new().hand_over(5).hand_over_after(Duration::MAX);
+    let by_time = Options::new().hand_over(u32::MAX).hand_over_after(Duration::ZERO);
+    [(by_number, 2 * 5 + 1), (by_time, 2 * 8 + 1)]
+}
 
 /// Two writers do all they can, and take their time inside; a reader that sleeps gets in within the bound.
 #[test]
 fn no_reader_starves() {
-    let lock = SharedLock::with_options((), Options::new().hand_over(HAND_OVER));
+    bounded().into_iter().for_each(|(options, bound)| no_reader_starves_with(options, bound));
+}
+
+fn no_reader_starves_with(options: Options, bound: u64) {
+    let lock = SharedLock::with_options((), options);
     let (streak, is_over) = (Streak::new(), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -177,13 +187,17 @@ fn no_reader_starves() {
         is_over.store(true, SeqCst);
     });
     let (waits, longest) = streak.longest();
-    assert!(waits >= ENOUGH && longest <= u64::from(2 * HAND_OVER + 1), "{longest} writers in {waits} waits");
+    assert!(waits >= ENOUGH && longest <= bound, "{longest} writers in {waits} waits, not {bound}");
 }
 
 /// Of two writers and many readers one writer that sleeps gets in within the bound, although the other comes back at once.
 #[test]
 fn no_writer_starves() {
-    let lock = SharedLock::with_options((), Options::new().hand_over(HAND_OVER));
+    bounded().into_iter().for_each(|(options, bound)| no_writer_starves_with(options, bound));
+}
+
+fn no_writer_starves_with(options: Options, bound: u64) {
+    let lock = SharedLock::with_options((), options);
     let (streak, is_over) = (Streak::new(), AtomicBool::new(false));
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -210,5 +224,5 @@ fn no_writer_starves() {
         is_over.store(true, SeqCst);
     });
     let (waits, longest) = streak.longest();
-    assert!(waits >= ENOUGH && longest <= u64::from(2 * HAND_OVER + 1), "{longest} writers in {waits} waits");
+    assert!(waits >= ENOUGH && longest <= bound, "{longest} writers in {waits} waits, not {bound}");
 }

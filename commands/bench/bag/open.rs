@@ -8,7 +8,8 @@
 //!
 //! The producer looks at the clock until an item is due, and when it is late puts in at once. The consumer tries again and
 //! again. Nobody sleeps, nor spares the processor with pauses, which take as long as what is measured: so the time is
-//! that of the structure and of a line from core to core, and contains up to two readings of the clock.
+//! that of the structure and of a line from core to core, and contains up to two readings of the clock. A sample in which
+//! others had part of that time does not count.
 
 use super::workload::Hand;
 use super::{Bag, Payload};
@@ -24,6 +25,8 @@ const LEAD_NS: u64 = 20_000;
 /// Fruitless tries after which the consumer lets others have the processor, where there may be no other.
 const TRIES: u32 = 20_000;
 const PATIENCE: Duration = Duration::from_millis(250);
+/// Less of two processors than this was not theirs alone.
+const NEARLY_TWO: f64 = 1.9;
 
 /// When items are to be put in.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +105,14 @@ pub(super) fn tell(sample: Sample, times: &[u64]) -> Sample {
     Sample { own_unit_ns: median, extra, latency: Some(latency), ..sample }
 }
 
+/// Whether the threads had less than nearly two processors between them, where there are two for them. Neither of them
+/// ever sleeps, so what is missing went to others, and how long items waited is then about those.
+pub(super) fn lacked_processors(sample: &Sample, pins: &[usize]) -> bool {
+    let there_are = std::thread::available_parallelism().map_or(1, usize::from);
+    let is_one_for_both = pins.first().is_some_and(|first| pins.get(1).is_none_or(|second| first == second));
+    there_are > 1 && !is_one_for_both && sample.processor.as_secs_f64() < NEARLY_TWO * sample.elapsed.as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Discipline;
@@ -151,6 +162,21 @@ mod tests {
         assert!(latency.quantile(0.96) > Some(100_000) && latency.largest() >= 990_000, "{:?}", latency.largest());
         assert!(told.extra.iter().any(|(name, value)| *name == "taken_p99_ns" && *value > 100_000.0));
         assert!(told.own_unit_ns.is_some());
+    }
+
+    #[test]
+    fn a_sample_without_its_processors_does_not_count() {
+        if std::thread::available_parallelism().is_ok_and(|there_are| there_are.get() < 2) {
+            return println!("skipped: there is one processor");
+        }
+        let sample = |processor| Sample {
+            elapsed: Duration::from_millis(10),
+            processor: Duration::from_millis(processor),
+            ..Sample::default()
+        };
+        assert!(lacked_processors(&sample(17), &[]) && !lacked_processors(&sample(20), &[0, 1]));
+        // Both on one processor is what was asked for.
+        assert!(!lacked_processors(&sample(10), &[1]) && !lacked_processors(&sample(10), &[1, 1]));
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
             "one fetch-add for each operation, on two words",
         ),
         rival!(Rival, "toolbox", Ours, "toolbox::queue::Queue: packed blocks, unbounded"),
+        Rival::new::<Boxing<_>, Boxing<_>, OursPointers<_>, Boxing<_>>(
+            Role::Rival,
+            "toolbox-pointers",
+            "toolbox::queue::PointerQueue: the same for pointers; items that are none are boxed",
+        ),
         rival!(Rival, "toolbox-bounded", OursBounded, "toolbox::queue::Bounded: a ring, bounded"),
         rival!(
             Rival,
@@ -78,6 +83,45 @@ impl<T: Send> Bag<T> for Ours<T> {
 
     fn pop(&self) -> Option<T> {
         Ours::pop(self)
+    }
+}
+
+type OursPointers<T> = toolbox::queue::PointerQueue<T>;
+
+impl<T: Send + toolbox::queue::Pointer> Bag<T> for OursPointers<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
+    fn new(_: usize) -> Self {
+        Self::of_pointers()
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        OursPointers::push(self, item);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        OursPointers::pop(self)
+    }
+}
+
+/// The queue of pointers, for items that are none.
+struct Boxing<T>(OursPointers<Box<T>>);
+
+impl<T: Send> Bag<T> for Boxing<T> {
+    const DISCIPLINE: Discipline = Discipline::Queue;
+
+    fn new(_: usize) -> Self {
+        Self(OursPointers::of_pointers())
+    }
+
+    fn push(&self, item: T) -> Result<(), T> {
+        self.0.push(Box::new(item));
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<T> {
+        self.0.pop().map(|item| *item)
     }
 }
 

@@ -267,8 +267,8 @@ pub(super) fn sample<Q: Bag<T>, T: Payload>(case: &Case, setup: &Setup, pass: Pa
         }
         Workload::Shared => run.on(&[Q::new(case.threads * each as usize)], |hand, _| hand.fill_and_drain(each, false)),
         Workload::Pairs => {
-            let work = setup.work;
-            run.pairs::<Q>(move |random| work.some(random))
+            let work = &setup.work;
+            run.pairs::<Q>(|random| work.some(random))
         }
         Workload::Bare => run.pairs::<Q>(|_| {}),
         Workload::Split => run.split::<Q>(),
@@ -396,7 +396,9 @@ impl<T: Payload> Run<'_, T> {
             Shift { result: (put, taken, None), begin: shift.begin, end: shift.end, processor: shift.processor }
         });
         let told = told.collect();
-        Ok(open::tell(self.settle(&bags, told)?, &times))
+        let mut sample = open::tell(self.settle(&bags, told)?, &times);
+        sample.is_disturbed = open::lacked_processors(&sample, &self.setup.pins);
+        Ok(sample)
     }
 
     /// Takes out what is left, checks, and puts the sample together.
@@ -466,7 +468,7 @@ mod tests {
     use toolbox::bench::rounds::{self, Subject};
 
     fn setup() -> Setup {
-        let work = Work { steps_a_ns: 1.0 };
+        let work = Work::with_steps(1.0);
         Setup { duration: Duration::from_millis(2), operations: None, pins: vec![], work }
     }
 

@@ -2,8 +2,8 @@
 
 use super::Flag;
 use std::future::{pending, poll_fn};
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, fence};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
@@ -83,6 +83,8 @@ impl Flag for Park {
 
     fn set(&self) {
         self.flag.store(true, SeqCst);
+        // Either we see the thread, or it sees the flag.
+        fence(SeqCst);
         if let Some(thread) = self.waits.get() {
             thread.unpark();
         }
@@ -90,9 +92,44 @@ impl Flag for Park {
 
     fn wait(&self) {
         self.waits.get_or_init(thread::current);
+        fence(SeqCst);
         while !self.flag.swap(false, SeqCst) {
             thread::park();
         }
+    }
+
+    fn wait_async(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+}
+
+/// The same by this library's way of waiting: one thread that is known, and its waker.
+#[derive(Default)]
+pub(super) struct OurPark {
+    flag: AtomicBool,
+    waits: OnceLock<Waker>,
+}
+
+impl Flag for OurPark {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn set(&self) {
+        self.flag.store(true, SeqCst);
+        // Either we see the waker, or its owner sees the flag.
+        fence(SeqCst);
+        if let Some(waker) = self.waits.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn wait(&self) {
+        toolbox::wait::block_on(poll_fn(|context| {
+            self.waits.get_or_init(|| context.waker().clone());
+            fence(SeqCst);
+            if self.flag.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        }));
     }
 
     fn wait_async(&self) -> impl Future<Output = ()> + Send {

@@ -19,6 +19,8 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
             .awaits_counts::<counts::Std>(),
         Rival::new(Takes, "park", "std::thread::park and unpark of a thread that is known, and a flag")
             .blocks::<flags::Park>(),
+        Rival::new(Takes, "toolbox-park", "this library's block_on and its waker, with the same flag as park")
+            .blocks::<flags::OurPark>(),
         Rival::new(Takes, "parking-lot", "a parking_lot Mutex with a Condvar")
             .blocks::<flags::ParkingLot>()
             .blocks_for_counts::<counts::ParkingLot>(),
@@ -27,8 +29,8 @@ pub(in crate::bench) fn rivals() -> Vec<Rival> {
             .awaits::<flags::Tokio>()
             .blocks_for_counts::<counts::Tokio>()
             .awaits_counts::<counts::Tokio>(),
-        // No count: with async-lock's semaphore two permits that are added one right after the other call one waiter only, and
-        // the second waiter was seen to sleep on for ever.
+        // No count: with async-lock's semaphore two permits that are added one right after the other call one waiter only, who
+        // calls the next when it gives its permit back. A count is taken from for good, and the next was seen to sleep on for ever.
         Rival::new(Takes, "event-listener", "event-listener Event with a flag")
             .blocks::<flags::Listener>()
             .awaits::<flags::Listener>(),

@@ -22,6 +22,7 @@ use toolbox::bench::crew;
 use toolbox::bench::random::Random;
 use toolbox::bench::rounds::{Pass, Sample};
 use toolbox::bench::verify::Fault;
+use toolbox::sys::usage;
 
 /// Longer than a hand-over that both sides were awake for, on any host, and shorter than one to a sleeping thread.
 const SLOW_NS: u64 = 3_000;
@@ -247,11 +248,11 @@ pub(super) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(WORKERS).build().expect("a thread can be started")
 }
 
-/// Runs all of these tasks, and returns what they come back with and how long that took.
+/// Runs all of these tasks, and returns what they come back with, how long that took, and the time on processors.
 fn run_tasks<R: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = R> + Send + 'static>,
-) -> (Vec<R>, Duration) {
-    let runtime = runtime();
+) -> (Vec<R>, Duration, Duration) {
+    let (runtime, before) = (runtime(), usage::of_process().processor);
     let started: Vec<_> = tasks.into_iter().map(|task| runtime.spawn(timed(task))).collect();
     let stints: Vec<_> = runtime.block_on(async {
         let mut stints = Vec::new();
@@ -263,7 +264,8 @@ fn run_tasks<R: Send + 'static>(
     let begin = stints.iter().map(|stint| stint.begin).min();
     let end = stints.iter().map(|stint| stint.end).max();
     let elapsed = begin.zip(end).map_or(Duration::ZERO, |(begin, end)| end - begin);
-    (stints.into_iter().map(|stint| stint.result).collect(), elapsed)
+    let processor = usage::of_process().processor.saturating_sub(before);
+    (stints.into_iter().map(|stint| stint.result).collect(), elapsed, processor)
 }
 
 /// One task of a pair; the same as one thread of a pair.
@@ -297,11 +299,12 @@ async fn side_of_tasks<F: Flag>(pair: Arc<Pair<F>>, index: usize, setup: Setup, 
 pub(super) fn flag_of_tasks<F: Flag>(case: &Case, setup: &Setup, pass: Pass) -> Result<Sample, Fault> {
     let pairs: Vec<_> = (0..case.count / 2).map(|_| Arc::new(Pair::<F>::new())).collect();
     let sides = pairs.iter().flat_map(|pair| [0, 1].map(|index| (Arc::clone(pair), index)));
-    let (sides, elapsed) = run_tasks(sides.map(|(pair, index)| side_of_tasks(pair, index, setup.clone(), pass)));
+    let (sides, elapsed, processor) =
+        run_tasks(sides.map(|(pair, index)| side_of_tasks(pair, index, setup.clone(), pass)));
     let sides = sides.into_iter().collect::<Result<Vec<_>, _>>()?;
     let by_pair: Vec<u64> = sides.chunks(2).map(|pair| pair.iter().map(|side| side.signals).sum()).collect();
     let by_thread = if by_pair.len() > 1 { by_pair } else { Vec::new() };
-    Ok(Sample { elapsed, by_thread, ..summed(&sides, pass) })
+    Ok(Sample { elapsed, processor, by_thread, ..summed(&sides, pass) })
 }
 
 /// How many add, and how many signals the one with this number gives (if it adds) or takes.
@@ -386,8 +389,8 @@ pub(super) fn count_of_tasks<C: Count>(case: &Case, setup: &Setup, pass: Pass) -
             latency
         }
     };
-    let (latency, elapsed) = run_tasks((0..case.count).map(task));
-    counted(&count.0, case, elapsed, latency)
+    let (latency, elapsed, processor) = run_tasks((0..case.count).map(task));
+    Ok(Sample { processor, ..counted(&count.0, case, elapsed, latency)? })
 }
 
 fn note(latency: &mut Option<Histogram>, asked: Option<Instant>) {
@@ -404,7 +407,7 @@ mod tests {
     use crate::bench::subject::Role;
 
     fn setup(operations: Option<u64>) -> Setup {
-        let work = Work { steps_a_ns: 1.0 };
+        let work = Work::with_steps(1.0);
         Setup { duration: Duration::from_millis(2), operations, pins: vec![], work }
     }
 

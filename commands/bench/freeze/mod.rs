@@ -50,7 +50,7 @@ use toolbox::sys::processor;
 /// States of an operation beyond those that are always tried.
 const FURTHER: usize = 4;
 /// What a structure takes, roughly, when none of its stops is left out.
-const SECONDS_EACH: u64 = 8;
+const SECONDS_EACH: u64 = 6;
 
 /// Freezes whoever takes part.
 ///
@@ -261,6 +261,9 @@ impl Series {
 /// Why nothing can be frozen here, and what would help.
 fn refused(error: &std::io::Error) -> anyhow::Error {
     let hint = match error.raw_os_error() {
+        Some(1) if is_traced() => {
+            "this command is traced itself, and a thread has one tracer: run it without strace -f or a debugger"
+        }
         Some(1) => {
             "kernel.yama.ptrace_scope has to be 0 or 1 (for root 2); in a container a seccomp profile must permit ptrace \
              (docker run --cap-add SYS_PTRACE)"
@@ -270,4 +273,11 @@ fn refused(error: &std::io::Error) -> anyhow::Error {
         _ => "see ptrace(2)",
     };
     hinted(format!("--freeze: the kernel refuses to trace: {error}"), hint)
+}
+
+/// Whether another process traces this one.
+fn is_traced() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|tracer| tracer.trim() != "0")
 }

@@ -178,7 +178,7 @@ impl Lock for Std {
 }
 
 /// A record that nobody keeps anybody out of: what the harness costs, or what a broken lock does.
-struct Open<const EXCLUDES: bool>(Record);
+pub(super) struct Open<const EXCLUDES: bool>(Record);
 
 impl<const EXCLUDES: bool> Lock for Open<EXCLUDES> {
     const EXCLUDES: bool = EXCLUDES;
@@ -199,7 +199,7 @@ mod tests {
     use crate::bench::load::Work;
 
     fn setup(operations: Option<u64>) -> Setup {
-        Setup { duration: Duration::from_millis(2), operations, pins: vec![], work: Work { steps_a_ns: 1.0 } }
+        Setup { duration: Duration::from_millis(2), operations, pins: vec![], work: Work::with_steps(1.0) }
     }
 
     #[test]
@@ -214,6 +214,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What a lock takes by itself is less than the loop around it and the lock take.
+    #[test]
+    fn of_a_task_alone_the_lock_itself_is_told() {
+        let case = Case { tasks: 1, workers: 2, held: HeldBy::Nothing };
+        let sample = task::sample::<Ours>(&case, &setup(Some(50_000)), Pass::Speed).expect("it is right");
+        let own = sample.own_unit_ns.expect("it is alone");
+        assert!(own > 0.0 && own < sample.elapsed.as_nanos() as f64 / 50_000.0, "{own}");
+        let bare = task::sample::<Open<false>>(&case, &setup(Some(50)), Pass::Speed).expect("nobody is kept out");
+        let shared = task::sample::<Ours>(&Case { tasks: 2, ..case }, &setup(Some(50)), Pass::Speed);
+        assert!(bare.own_unit_ns.is_none() && shared.is_ok_and(|sample| sample.own_unit_ns.is_none()));
     }
 
     #[test]

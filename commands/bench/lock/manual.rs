@@ -21,8 +21,8 @@ pub(crate) const CHAPTERS: Chapters = &[
     (
         "HOW IT MEASURES",
         &[
-            "Every thread draws whether it writes, takes the lock, works inside for the time that --held says and by itself for 50 to 150 ns, drawn anew each time, and again. The lock protects four words. A writer counts each of them up, a reader compares them. How fast the processor works is found out once, at the start; a processor that changes its clock meanwhile makes all times longer or shorter alike.",
-            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 50 ms or with --quick 10 ms. To tell how fair a lock is with more threads than processors takes samples of several turns of all threads: --duration 500ms.",
+            "Every thread draws whether it writes, takes the lock, works inside for the time that --held says and by itself for 50 to 150 ns, drawn anew each time, and again. The lock protects four words. A writer counts each of them up, a reader compares them. How fast the processor works is found out before each sample and looked at after it; a sample during which it changed is dropped.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 20 ms or with --quick 10 ms. To tell how fair a lock is with more threads than processors takes samples of several turns of all threads: --duration 500ms.",
         ],
     ),
     (
@@ -44,7 +44,7 @@ pub(crate) const TASK_CHAPTERS: Chapters = &[
     (
         "THE TABLE",
         &[
-            "ns/lock\tNanoseconds of wall-clock time for one lock taken and let go again, of all tasks together: the median of the samples that count. It contains what the harness and the executor cost; for one task the line below the table shows that as the harness alone.",
+            "ns/lock\tNanoseconds of wall-clock time for one lock taken and let go again, of all tasks together: the median of the samples that count. It contains what the harness and the executor cost. Of one task it is the time of the lock itself: turns of 4,096 locks alternate with as many rounds of the same loop without a lock, whose time is subtracted; the line below the table shows that as the harness alone. Tokio has users of its own lock let others run after every 128 locks, which is part of its time.",
             "spread\tThe distance between the quartiles of the samples, as a share of the median.",
             "x\tThe speed in times that of the baseline (--baseline), larger is faster: the median of the ratios within each round. Behind it stands the interval that the true ratio lies in with a confidence of 99 %. Where it contains 1 no difference was shown.",
             "fair\tThe locks of the slowest task as a share of what a task took on average. 1 is fair; 0 means that a task got nothing.",
@@ -58,8 +58,8 @@ pub(crate) const TASK_CHAPTERS: Chapters = &[
     (
         "HOW IT MEASURES",
         &[
-            "The tasks run on an executor of tokio with two threads (--threads), made anew for each sample. Every task takes the lock, counts up four words that it protects, lets it go, and again. After 128 locks it lets other tasks run, since one that never has to wait would keep its thread for ever; tokio forces that on users of its own lock. With --held yield it lets others run once while it holds the lock, and at no other time.",
-            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 50 ms or with --quick 10 ms.",
+            "The tasks run on an executor of tokio with two threads (--threads), made anew for each sample. Every task takes the lock, counts up four words that it protects, lets it go, and again. After 128 locks it lets other tasks run, since one that never has to wait would keep its thread for ever; tokio forces that on users of its own lock. One task alone has nobody to let run. With --held yield it lets others run once while it holds the lock, and at no other time.",
+            "Every round takes one sample of everyone, in an order drawn anew; one round before them warms up. A sample lasts as long as --duration says, 20 ms or with --quick 10 ms.",
         ],
     ),
     (

@@ -4,10 +4,15 @@
 //! to wait would keep its thread from the others for ever, so each lets others run after every [`TURN`] locks, which is
 //! also what tokio's own budget for a task comes to.
 //!
+//! A task alone has nobody to let run. Of its lock the time itself is told: turns with the lock alternate with turns of the same
+//! loop without one, whose time is subtracted. So what the record and the loop cost is no part of it, and what a lock does to
+//! the code around it is.
+//!
 //! A task reads its clock once a turn, or for each lock where it is held for long. The longest time between two readings is
 //! the longest wait, and contains the turns of others on the same thread.
 
 use super::Record;
+use super::async_mutex::Open;
 use super::check::wrong_count;
 use crate::bench::load::Setup;
 use crate::cli::HeldBy;
@@ -26,6 +31,8 @@ use toolbox::sys::usage;
 
 /// Locks after which a task lets others run.
 const TURN: u64 = 128;
+/// Locks of a task alone between two readings of the clock.
+const TURN_ALONE: u64 = 4096;
 
 /// A lock with a record in it that a task awaits.
 pub(super) trait Lock: Send + Sync + 'static {
@@ -115,14 +122,21 @@ struct Turns {
     latency: Option<Histogram>,
     begin: Instant,
     end: Instant,
+    /// Of a task alone: by how much the turns with the lock took longer than those without.
+    lock_ns: f64,
 }
 
 /// A lock on lines of its own, as those of a program are as a rule, and what its tasks need to know.
 #[repr(align(128))]
 struct Shared<L> {
     lock: L,
+    bare: Bare,
     run: Run,
 }
+
+/// A record on lines of its own, that nobody keeps anybody out of.
+#[repr(align(128))]
+struct Bare(Open<false>);
 
 #[repr(align(128))]
 struct Run {
@@ -148,7 +162,7 @@ pub(super) fn sample<L: Lock>(case: &Case, setup: &Setup, pass: Pass) -> Result<
         stop: AtomicBool::new(false),
         begun: AtomicUsize::new(0),
     };
-    let before = usage::of_process().processor;
+    let (before, is_alone) = (usage::of_process().processor, run.is_alone::<L>());
     let (turns, counted) = run_tasks(L::new(), run, &setup.pins);
     let processor = usage::of_process().processor.saturating_sub(before);
     let sum = |of: fn(&Turns) -> u64| turns.iter().map(of).sum::<u64>();
@@ -174,6 +188,8 @@ pub(super) fn sample<L: Lock>(case: &Case, setup: &Setup, pass: Pass) -> Result<
         by_thread: if is_shared { turns.iter().map(|turns| turns.locks).collect() } else { Vec::new() },
         longest: if is_shared { turns.iter().map(|turns| turns.longest).max() } else { None },
         extra: if is_shared { vec![("handed_share", handed)] } else { Vec::new() },
+        // Less than nothing is what a busy host makes of hardly anything.
+        own_unit_ns: is_alone.then(|| (turns[0].lock_ns / units.max(1) as f64).max(0.01)),
         latency,
         ..Sample::default()
     })
@@ -182,7 +198,7 @@ pub(super) fn sample<L: Lock>(case: &Case, setup: &Setup, pass: Pass) -> Result<
 /// Runs the tasks to their end; returns what they did and what the record says.
 fn run_tasks<L: Lock>(lock: L, run: Run, pins: &[usize]) -> (Vec<Turns>, Option<u64>) {
     let runtime = runtime(run.case.workers, pins);
-    let shared = Arc::new(Shared { lock, run });
+    let shared = Arc::new(Shared { lock, bare: Bare(Open::new()), run });
     let turns = runtime.block_on(async {
         let spawn = |_| tokio::spawn(turns(Arc::clone(&shared)));
         let tasks: Vec<_> = (0..shared.run.case.tasks).map(spawn).collect();
@@ -217,19 +233,21 @@ async fn turns<L: Lock>(shared: Arc<Shared<L>>) -> Turns {
         yield_now().await;
     }
     let yields = run.case.held == HeldBy::Yield;
-    let turn = if yields { 1 } else { TURN };
-    let latency = (run.pass == Pass::Latency).then(Histogram::default);
-    let begin = Instant::now();
-    let mut turns = Turns { locks: 0, handed: 0, torn: 0, longest: Duration::ZERO, latency, begin, end: begin };
+    let turn = if yields { 1 } else { run.turn() };
+    let mut turns = Turns::new(run.pass);
+    let begin = turns.begin;
     // What the words were after this task's last lock.
     let mut own = None;
     while turns.locks < run.operations && !run.stop.load(Relaxed) {
-        for _ in 0..turn.min(run.operations - turns.locks) {
-            let asked = turns.latency.as_ref().map(|_| Instant::now());
-            let seen = shared.lock.visit(Visit { yields, asked }).await;
-            turns.note(seen, &mut own);
-        }
+        let count = turn.min(run.operations - turns.locks);
+        let from = if run.is_alone::<L>() { Some(Instant::now()) } else { None };
+        visits(&shared.lock, count, yields, &mut turns, &mut own).await;
         let now = Instant::now();
+        if let Some(from) = from {
+            let with = now - from;
+            visits(&shared.bare.0, count, yields, &mut Turns::new(run.pass), &mut None).await;
+            turns.lock_ns += with.as_nanos() as f64 - now.elapsed().as_nanos() as f64;
+        }
         turns.longest = turns.longest.max(now - turns.end);
         turns.end = now;
         if run.duration.is_some_and(|duration| now - begin >= duration) {
@@ -242,7 +260,33 @@ async fn turns<L: Lock>(shared: Arc<Shared<L>>) -> Turns {
     turns
 }
 
+/// Takes a lock so many times.
+async fn visits<L: Lock>(lock: &L, count: u64, yields: bool, turns: &mut Turns, own: &mut Option<u64>) {
+    for _ in 0..count {
+        let asked = turns.latency.as_ref().map(|_| Instant::now());
+        let seen = lock.visit(Visit { yields, asked }).await;
+        turns.note(seen, own);
+    }
+}
+
+impl Run {
+    /// Locks between two readings of the clock, where nobody else runs while the lock is held.
+    fn turn(&self) -> u64 {
+        if self.case.tasks == 1 { TURN_ALONE } else { TURN }
+    }
+
+    /// Whether the time of the lock itself is what counts.
+    fn is_alone<L: Lock>(&self) -> bool {
+        L::EXCLUDES && self.case.tasks == 1 && self.case.held == HeldBy::Nothing && self.pass == Pass::Speed
+    }
+}
+
 impl Turns {
+    fn new(pass: Pass) -> Self {
+        let (latency, begin) = ((pass == Pass::Latency).then(Histogram::default), Instant::now());
+        Self { locks: 0, handed: 0, torn: 0, longest: Duration::ZERO, latency, begin, end: begin, lock_ns: 0.0 }
+    }
+
     #[inline]
     fn note(&mut self, seen: Seen, own: &mut Option<u64>) {
         self.locks += 1;

@@ -184,7 +184,7 @@ mod tests {
     use crate::bench::subject::Role;
 
     fn setup(operations: Option<u64>) -> Setup {
-        let work = Work { steps_a_ns: 1.0 };
+        let work = Work::with_steps(1.0);
         Setup { duration: Duration::from_millis(2), operations, pins: vec![], work }
     }
 

@@ -13,8 +13,8 @@
 //!
 //! When do the others not finish? Not by the clock, which on a busy machine says nothing. They are stuck when each of
 //! them sleeps and was not woken between two looks, since only the victim could wake it; or has used many times the
-//! processor time that the same work takes when nobody is frozen. The first time in each series that they seem stuck they
-//! get ten times as long. When the victim is let go they have to finish; otherwise it was not the victim that they were
+//! processor time that the same work takes when nobody is frozen. Until they were stuck for once in a series they get ten
+//! times as long, so that one that never waits is not taken for one that does. When the victim is let go they have to finish; otherwise it was not the victim that they were
 //! waiting for, and the series ends with [`Trouble::Stuck`].
 //!
 //! There is a way of waiting that these signs miss: the others get on, but what they put in cannot be taken out for as
@@ -45,11 +45,11 @@ use watch::Watch;
 /// How long a process may take for what should take no time. It only has to be scheduled.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at threads that are not done.
-const LOOK: Duration = Duration::from_millis(4);
+const LOOK: Duration = Duration::from_millis(1);
 /// Threads that spin have so many times the processor time that they need otherwise, and this much at least.
-const TIMES: u32 = 20;
-const SPINNING: Duration = Duration::from_millis(30);
-/// So much longer, the first time in a series.
+const TIMES: u32 = 6;
+const SPINNING: Duration = Duration::from_millis(6);
+/// So much longer, until it has been seen in the series that they wait: where they never do, always.
 const CONFIRMED: u32 = 10;
 
 /// What the others did while the victim was frozen.

@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Sleeping for so long without having been woken is sleeping for good.
-const ASLEEP: Duration = Duration::from_millis(10);
+/// Sleeping for so long without having been woken is sleeping for good. One that was woken and waits for a processor does
+/// not sleep, so that a busy host makes no difference; one that sleeps for a time that it has set itself is found out
+/// by the first time in a series, which takes ten times as long.
+const ASLEEP: Duration = Duration::from_millis(3);
 /// Threads that sleep, but wake up from time to time, have so long.
 const DOZING: Duration = Duration::from_secs(1);
 
