@@ -21,6 +21,26 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
+//!
+//! Threads and tasks wait for each other in one line:
+//!
+#![cfg_attr(all(feature = "event", feature = "mutex"), doc = "```")]
+#![cfg_attr(not(all(feature = "event", feature = "mutex")), doc = "```ignore")]
+//! use std::collections::VecDeque;
+//! use std::thread;
+//! use toolbox::event::Condition;
+//! use toolbox::mutex::Mutex;
+//! use toolbox::wait::block_on;
+//!
+//! let (jobs, changed) = (Mutex::new(VecDeque::new()), Condition::new());
+//! thread::scope(|scope| {
+//!     // A thread blocks until there is a job. A task would do the same by lock_when(..).await.
+//!     let worker = scope.spawn(|| changed.lock_when_blocking(&jobs, |jobs| !jobs.is_empty()).pop_front());
+//!     block_on(async { jobs.lock().await.push_back("write it") });
+//!     changed.notify_one();
+//!     assert_eq!(worker.join().unwrap(), Some("write it"));
+//! });
+//! ```
 
 #![warn(missing_docs)]
 
