@@ -23,6 +23,7 @@ pub(crate) enum Tone {
     /// What went wrong.
     Alarm = 2,
     /// A name.
+    #[cfg_attr(not(feature = "symbolize"), allow(dead_code, reason = "without the feature there are none"))]
     Name = 3,
 }
 

@@ -20,8 +20,10 @@ use toolbox::crash::{self, Builder, Callback};
 const WAY: &str = "TOOLBOX_TEST_WAY";
 const OPTIONS: &str = "TOOLBOX_TEST_OPTIONS";
 
-/// What a child does, once the handlers are set; and before.
-const WAYS: [(&str, fn(Builder) -> Builder, fn()); 15] = [
+/// Its name, what a child does before the handlers are set, and what after.
+type Way = (&'static str, fn(Builder) -> Builder, fn());
+
+const WAYS: [Way; 15] = [
     ("null", |builder| builder, null),
     ("callback", |builder| builder.callback(Callback::Rust(add_a_line)), null),
     ("callback-crashes", |builder| builder.callback(Callback::Rust(|_| null())), null),
