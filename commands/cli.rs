@@ -1,12 +1,16 @@
 //! The whole command line: every option with its help. Syntax only; what a pattern means or whether a file is there is
 //! found out later, by the subcommand.
 
+mod crash;
+
 use crate::ui::numbers::{parse_bytes, parse_duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub(crate) use crash::{Addr2line, Crash, CrashCommand, CrashDemo, CrashRun, CrashSymbolize, CrashThreads};
 
 /// The version with the commit it was built from.
 pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TOOLBOX_COMMIT"), ")");
@@ -30,6 +34,8 @@ pub(crate) enum Command {
     Fragtop(Box<Fragtop>),
 
     Bench(Bench),
+
+    Crash(Crash),
 
     /// Print a completion script for a shell
     ///

@@ -4,6 +4,7 @@
 
 use crate::bench;
 use crate::cli::Cli;
+use crate::crash;
 use crate::exit::Exit;
 use crate::fragtop;
 use crate::ui;
@@ -64,6 +65,7 @@ fn write_pages_below(directory: &Path, command: &Command, above: &str) -> Result
             "toolbox-bench-queue" | "toolbox-bench-stack" => chapters.extend(bench::CHAPTERS),
             "toolbox-bench-rwlock" | "toolbox-bench-mutex" => chapters.extend(bench::LOCK_CHAPTERS),
             "toolbox-bench-async-mutex" => chapters.extend(bench::TASK_CHAPTERS),
+            "toolbox-crash-run" => chapters.extend(crash::RUN_CHAPTERS),
             "toolbox-bench-event" => chapters.extend(bench::EVENT_CHAPTERS),
             _ => {}
         }

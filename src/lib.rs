@@ -20,6 +20,8 @@
 //! - [`event`] (feature `event`): signals between threads and tasks: a flag, a count, a condition on a value.
 //! - [`mutex`] (feature `mutex`): a lock that tasks await and threads block on, and one that is strictly fair.
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
+//! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
+//! - `capi` (feature `capi`): the same for C and C++, as `libtoolbox.so` and `libtoolbox.a`; not for programs in Rust.
 //!
 //! Threads and tasks wait for each other in one line:
 //!
@@ -51,6 +53,7 @@ pub mod fragment;
 
 #[cfg(feature = "bench")]
 pub mod bench;
+
 #[cfg(any(feature = "queue", feature = "stack", feature = "wait"))]
 mod primitive;
 
@@ -74,3 +77,9 @@ pub mod mutex;
 
 #[cfg(feature = "rwlock")]
 pub mod rwlock;
+
+#[cfg(feature = "crash")]
+pub mod crash;
+
+#[cfg(feature = "capi")]
+pub mod capi;

@@ -21,10 +21,14 @@ pub(crate) mod futex;
 pub mod handle;
 #[cfg(feature = "bench")]
 pub mod heap;
+#[cfg(feature = "symbolize")]
+pub mod mapping;
 pub mod metadata;
 pub mod mounts;
 #[cfg(feature = "bench")]
 pub mod processor;
+#[cfg(feature = "crash")]
+pub mod raw;
 #[cfg(feature = "bench")]
 pub mod trace;
 pub mod usage;

@@ -6,4 +6,5 @@ mod freeze;
 mod live;
 mod manual;
 mod session;
+mod symbolize;
 mod trouble;

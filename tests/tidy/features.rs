@@ -7,8 +7,9 @@
 
 use super::manifest::{Features, reached, table};
 
-/// Features that `full` leaves out, each with a reason: every reader of a lock pays for being told of a deadlock.
-const NOT_IN_FULL: [&str; 1] = ["deadlock-detection"];
+/// Features that `full` leaves out, each with a reason: every reader of a lock pays for being told of a deadlock; the C face
+/// takes the place of functions of the C library.
+const NOT_IN_FULL: [&str; 2] = ["deadlock-detection", "capi"];
 
 /// Private modules that every other may use, and that have no feature of their own: those that need them switch them on.
 /// Each may use those before it.

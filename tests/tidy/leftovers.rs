@@ -33,7 +33,9 @@ pub(crate) fn violations(source: &Source) -> Vec<String> {
         }
         start += text.len();
     }
-    if source.is_below("src") {
+    let is_test =
+        source.path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
+    if source.is_below("src") && !is_test {
         found.extend(library_violations(source));
     }
     found
@@ -112,6 +114,9 @@ mod tests {
         check("src/x.rs", "fn f() { println!(\"x\") }\n", 1);
         check("src/x.rs", "fn f() { std::process::exit(1) }\n", 1);
         check("src/x.rs", "#[cfg(test)]\nmod tests { fn f() { eprintln!(\"x\") } }\n", 0);
+        check("src/x/tests.rs", "fn f() { println!(\"x\") }\n", 0);
+        check("src/x/tests/y.rs", "fn f() { println!(\"x\") }\n", 0);
+        check("src/x/my_tests.rs", "fn f() { println!(\"x\") }\n", 1);
         check("src/x.rs", "fn f() { pretty_println!(\"x\") }\n", 0);
         check("commands/x.rs", "fn f() { println!(\"x\") }\n", 0);
     }
