@@ -1,9 +1,9 @@
 //! Names as they were written: from `_ZN3foo3barEv` to `foo::bar()`.
 //!
 //! Three schemes: those of Rust, `_ZN...17h<hash>E` and `_R...`, by the crate `rustc-demangle`, and that of C++
-//! (`itanium`). A name may come from a damaged file: whatever it is, the work, the memory (16 KiB of tables and the recursion
-//! on the stack) and the text (64 KiB) are bounded, nothing is allocated and nothing panics. A name beyond those bounds is
-//! shown mangled.
+//! (`itanium`). A name may come from a damaged file: whatever it is, the work, the memory (16 KiB of tables; with the
+//! recursion less than 64 KiB of stack, when optimised) and the text (64 KiB) are bounded, nothing is allocated and nothing
+//! panics. A name beyond those bounds is shown mangled.
 
 mod itanium;
 

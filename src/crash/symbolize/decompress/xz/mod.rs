@@ -44,7 +44,7 @@ pub fn decompress(input: &[u8], out: &mut [u8], scratch: &mut Scratch) -> Result
     loop {
         at = stream(&mut reader, out, at, scratch)?;
         let padding = reader.rest().iter().take_while(|byte| **byte == 0).count();
-        if padding % 4 != 0 {
+        if !padding.is_multiple_of(4) {
             return Err(Error::Corrupt);
         }
         reader.at += padding;
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
 
     /// Zeros up to a multiple of four from `start`.
     fn padding(&mut self, start: usize) -> Result<(), Error> {
-        while (self.at - start) % 4 != 0 {
+        while !(self.at - start).is_multiple_of(4) {
             if self.byte()? != 0 {
                 return Err(Error::Corrupt);
             }

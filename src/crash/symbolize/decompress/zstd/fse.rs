@@ -80,16 +80,8 @@ impl Counts {
             }
             found.counts[found.symbols] = count as i16;
             found.symbols += 1;
-            while count == 0 {
-                let more = (peek(at) & 3) as usize;
-                at += 2;
-                found.symbols += more;
-                if found.symbols > symbols_max || at / 8 > data.len() {
-                    return Err(Error::Corrupt);
-                }
-                if more < 3 {
-                    break;
-                }
+            if count == 0 {
+                at += 2 * zeros(&mut found.symbols, symbols_max, |more| (peek(at + 2 * more) & 3) as usize)?;
             }
             while left < threshold {
                 width -= 1;
@@ -99,6 +91,22 @@ impl Counts {
         let bytes = at.div_ceil(8);
         if bytes > data.len() { Err(Error::Truncated) } else { Ok((found, bytes)) }
     }
+}
+
+/// Passes further symbols that do not occur: pairs of bits say how many, and 3 that another pair follows. The value is how
+/// many pairs there were.
+fn zeros(symbols: &mut usize, symbols_max: usize, pair: impl Fn(usize) -> usize) -> Result<usize, Error> {
+    for index in 0.. {
+        let more = pair(index);
+        *symbols += more;
+        if *symbols > symbols_max {
+            break;
+        }
+        if more < 3 {
+            return Ok(index + 1);
+        }
+    }
+    Err(Error::Corrupt)
 }
 
 impl Table {

@@ -124,7 +124,10 @@ impl State {
             }
             let matched = match_code.base as usize + bits.read(u32::from(match_code.extra)) as usize;
             let length = length_code.base as usize + bits.read(u32::from(length_code.extra)) as usize;
-            bits.refill();
+            // The next states take 26 bits of the 57 that there were.
+            if u32::from(offset_code.extra) + u32::from(match_code.extra) + u32::from(length_code.extra) > 31 {
+                bits.refill();
+            }
             if left > 0 {
                 length_state = length_code.follow(&mut bits);
                 match_state = match_code.follow(&mut bits);

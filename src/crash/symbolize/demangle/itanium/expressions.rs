@@ -245,7 +245,7 @@ impl Parser<'_> {
             return self.with_arguments(nested);
         }
         let scope = if self.take(b"N") {
-            let is_known = matches!(self.peek(0), b'0'..=b'9') || (self.peek(0), self.peek(1)) == (b'S', b't');
+            let is_known = self.peek(0).is_ascii_digit() || (self.peek(0), self.peek(1)) == (b'S', b't');
             self.is_doubtful |= !is_known;
             let remembers = is_known || !self.keeps_to_abi;
             let first = if self.peek(0).is_ascii_digit() { self.simple_name(true)? } else { self.type_()? };

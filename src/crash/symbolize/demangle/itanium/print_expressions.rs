@@ -171,7 +171,7 @@ impl Printer<'_> {
         match &operator.code {
             b"ad" => self.address(node.a),
             b"gs" => self.all(node.a),
-            b"st" | b"nx" => self.between("(", node.a, ")"),
+            b"st" | b"nx" | b"ti" | b"te" => self.between("(", node.a, ")"),
             _ => self.operand(node.a),
         }
     }
