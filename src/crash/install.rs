@@ -88,7 +88,7 @@ const INSTALLED: u32 = 2;
 
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 
-static SETUP: Shared<Setup> = Shared::new(Setup::NONE);
+static SETUP: Shared<Setup> = Shared::new(Setup::new());
 
 /// The stack that the handler moves to.
 pub(crate) const WORK: usize = 256 << 10;
@@ -128,24 +128,27 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    const NONE: Self = Self {
-        options: Builder::new(),
-        text: Sink::NONE,
-        file: Sink::NONE,
-        json: Sink::NONE,
-        folders: [Folder::NONE; 3],
-        program: Excerpt::EMPTY,
-        executable: -1,
-        executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
-        auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
-        abort_message: 0,
-        seccomp: 0,
-        work: 0,
-        nested: 0,
-        child: 0,
-        alternate: 0,
-        ballast: AtomicUsize::new(0),
-    };
+    /// Nothing.
+    const fn new() -> Self {
+        Self {
+            options: Builder::new(),
+            text: Sink::NONE,
+            file: Sink::NONE,
+            json: Sink::NONE,
+            folders: [Folder::NONE; 3],
+            program: Excerpt::EMPTY,
+            executable: -1,
+            executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
+            auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
+            abort_message: 0,
+            seccomp: 0,
+            work: 0,
+            nested: 0,
+            child: 0,
+            alternate: 0,
+            ballast: AtomicUsize::new(0),
+        }
+    }
 
     /// Signal-safe. The upper end of the stack that the handler moves to; zero when there is none.
     pub(crate) fn work_top(&self) -> usize {

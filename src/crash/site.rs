@@ -106,6 +106,7 @@ const STEPS: [Step; 11] = [
 
 /// What is reported.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and nothing can be allocated")]
 pub(crate) enum Kind {
     /// A signal.
     Signal,

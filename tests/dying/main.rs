@@ -27,7 +27,13 @@ const WAYS: [(&str, fn(Builder) -> Builder, fn()); 15] = [
     ("callback-crashes", |builder| builder.callback(Callback::Rust(|_| null())), null),
     ("callback-hangs", |builder| builder.callback(Callback::Rust(|_| hang())), null),
     ("breakpoint", |builder| builder, breakpoint),
-    ("overflow", |builder| builder, || drop(black_box(dig(0)))),
+    (
+        "overflow",
+        |builder| builder,
+        || {
+            black_box(dig(0));
+        },
+    ),
     ("deep", |builder| builder, || dig_then(30_000, null)),
     ("together", |builder| builder, together),
     ("panic", |builder| builder, || panic!("first line\nsecond line")),
