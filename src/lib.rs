@@ -22,6 +22,26 @@
 //! - [`rwlock`] (feature `rwlock`): a lock for one writer or many readers, writers first.
 //! - [`crash`] (feature `crash`, with names and lines `symbolize`): what a program says when it dies: where, and why.
 //! - `capi` (feature `capi`): the same for C and C++, as `libtoolbox.so` and `libtoolbox.a`; not for programs in Rust.
+//!
+//! Threads and tasks wait for each other in one line:
+//!
+#![cfg_attr(all(feature = "event", feature = "mutex"), doc = "```")]
+#![cfg_attr(not(all(feature = "event", feature = "mutex")), doc = "```ignore")]
+//! use std::collections::VecDeque;
+//! use std::thread;
+//! use toolbox::event::Condition;
+//! use toolbox::mutex::Mutex;
+//! use toolbox::wait::block_on;
+//!
+//! let (jobs, changed) = (Mutex::new(VecDeque::new()), Condition::new());
+//! thread::scope(|scope| {
+//!     // A thread blocks until there is a job. A task would do the same by lock_when(..).await.
+//!     let worker = scope.spawn(|| changed.lock_when_blocking(&jobs, |jobs| !jobs.is_empty()).pop_front());
+//!     block_on(async { jobs.lock().await.push_back("write it") });
+//!     changed.notify_one();
+//!     assert_eq!(worker.join().unwrap(), Some("write it"));
+//! });
+//! ```
 
 #![warn(missing_docs)]
 

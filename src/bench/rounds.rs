@@ -27,8 +27,10 @@ use std::time::{Duration, Instant};
 const AGAIN: usize = 4;
 /// How long it is waited for the usual link before a sample: a state of a machine that is moved lasts some 20 ms.
 const WAIT: Duration = Duration::from_millis(50);
-/// What waiting and samples that do not count may take before there are any that do.
+/// What waiting and samples that do not count may take beyond as much as those that count, and where those are tiny: then
+/// it would be most of the time.
 const GRACE: Duration = Duration::from_millis(500);
+const LEAST_GRACE: Duration = Duration::from_millis(50);
 
 /// One measurement of one subject.
 #[derive(Clone, Debug, Default)]
@@ -379,7 +381,8 @@ impl<'a, 'b> Run<'a, 'b> {
 
     /// Whether more may be spent on what does not count.
     fn has_time(&self) -> bool {
-        self.lost < self.spent + GRACE && !self.is_stopped()
+        let grace = GRACE.min(LEAST_GRACE + self.spent * 5);
+        self.lost < self.spent + grace && !self.is_stopped()
     }
 
     fn is_stopped(&self) -> bool {

@@ -219,18 +219,8 @@ impl<T: ?Sized, C: Core> Mutex<T, C> {
     }
 }
 
-/// Waits for the mutex let others run, so that a condition on it serves tasks as well as threads.
-///
-#[cfg_attr(feature = "event", doc = "```")]
-#[cfg_attr(not(feature = "event"), doc = "```ignore")]
-/// use toolbox::event::Condition;
-/// use toolbox::mutex::Mutex;
-/// use toolbox::wait::block_on;
-///
-/// let (jobs, changed) = (Mutex::new(vec!["write it"]), Condition::new());
-/// let job = block_on(async { changed.lock_when(&jobs, |jobs| !jobs.is_empty()).await.pop() });
-/// assert_eq!(job, Some("write it"));
-/// ```
+/// A task that waits for the mutex lets others run, so that a condition (`event::Condition`) on it serves tasks as well as
+/// threads.
 impl<T: ?Sized, C: Core> Guarded for Mutex<T, C> {
     type Value = T;
     type Guard<'a>

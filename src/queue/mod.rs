@@ -11,7 +11,6 @@
 //! `None`, and whoever wants to sleep until there is something needs a lock or an event beside it. [`Queue`] and
 //! `Linked` are lock-free; [`Bounded`] is not: an operation waits for one that was begun before it on the same slot.
 
-mod ahead;
 mod block;
 mod bounded;
 mod group;

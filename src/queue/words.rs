@@ -37,7 +37,14 @@ const ABANDONED: *mut () = ptr::without_provenance_mut(1);
 
 /// What is no more than a pointer, and can be in a [`PointerQueue`](super::PointerQueue).
 ///
-/// Boxes, [`Arc`]s and references are. Anything that owns or borrows something by one pointer can be:
+/// Boxes, [`Arc`]s and references are, if they lead to something: one that has no size and no alignment could be at any
+/// address, and is refused by the compiler.
+///
+/// ```compile_fail
+/// toolbox::queue::PointerQueue::of_pointers().push(Box::new(()));
+/// ```
+///
+/// Anything that owns or borrows something by one pointer can be one:
 ///
 /// ```
 /// use std::ptr::NonNull;
@@ -63,7 +70,8 @@ const ABANDONED: *mut () = ptr::without_provenance_mut(1);
 /// ```
 ///
 /// # Safety
-/// [`into_pointer`](Pointer::into_pointer) does not panic and does not return the address whose bits are all ones.
+/// [`into_pointer`](Pointer::into_pointer) does not return the address whose bits are all ones, and neither function
+/// panics.
 pub unsafe trait Pointer: Sized {
     /// Gives the value up for a pointer that stands for it. A value whose pointer is lost is forgotten.
     fn into_pointer(self) -> NonNull<()>;

@@ -533,9 +533,9 @@ impl RawSharedLock {
 
     /// Whether those who sleep have been passed over for long enough.
     fn is_overdue(&self) -> bool {
-        // Signed: another may have written a later time than was read here.
-        let passed = futex::microseconds().wrapping_sub(self.since.load(Relaxed)).cast_signed();
-        passed >= self.options.hand_over_us
+        // In this order, so that the clock is not behind what another has read on it.
+        let since = self.since.load(Relaxed);
+        futex::microseconds().wrapping_sub(since).cast_signed() >= self.options.hand_over_us
     }
 
     /// Keeps the lock for those who sleep: for a writer if there is one and it `is_for_writer`, or else for readers.

@@ -41,7 +41,6 @@ mod util {
 #[path = "../../src/queue"]
 #[allow(dead_code, unreachable_pub, reason = "a library offers what a model does not use")]
 mod queue {
-    mod ahead;
     mod block;
     mod bounded;
     mod group;

@@ -11,6 +11,7 @@
 //! - `all_may_leave`: two give up; the mutex can be taken afterwards.
 //! - `a_newcomer_may_be_faster`: one who was woken in vain is owed the mutex and gets it; with one who only tries.
 //! - `who_is_owed_may_leave`: one gives up after it was polled several times, perhaps as the owner that it was made in the end.
+//! - `what_is_owed_is_not_taken`: who only tries while an owed mutex is handed over does not come between.
 //! - `polled_for_nothing`: a future that is polled again, with another waker, while it is taken out.
 //!
 //! # Weakened on purpose
@@ -24,7 +25,7 @@
 #![allow(unsafe_code)]
 
 use super::check;
-use super::mutex::{Acquire, BargingCore, Core, LockCore, Who};
+use super::mutex::{Acquire, BargingCore, Core, LockCore, Protocol, Who};
 use super::published::Published;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -215,6 +216,30 @@ fn who_is_owed_may_leave<C: Core + 'static>(preemptions: usize, new: fn() -> C, 
         assert_eq!(shared.number(), times);
         assert!(!shared.core.is_locked() && shared.core.try_lock());
     });
+}
+
+/// One was woken and passed over, and is owed the mutex: whoever comes while it is handed over does not get it.
+#[test]
+fn what_is_owed_is_not_taken() {
+    for who in [Who::Task, Who::Thread] {
+        check(3, move || {
+            let shared = Shared::new(BargingCore::new());
+            assert!(shared.core.try_lock());
+            let mut owed = pin!(shared.future(who));
+            assert!(poll(&mut owed).is_pending());
+            shared.work();
+            // The newcomer.
+            assert!(shared.core.try_lock());
+            assert!(poll(&mut owed).is_pending());
+            let another = Arc::clone(&shared);
+            let another = thread::spawn(move || another.try_lock());
+            shared.work();
+            assert!(poll(&mut owed).is_ready());
+            shared.work();
+            let times = 3 + another.join().unwrap();
+            assert_eq!(shared.number(), times);
+        });
+    }
 }
 
 /// The holder unlocks while another one locks.

@@ -50,7 +50,7 @@ use toolbox::sys::processor;
 /// States of an operation beyond those that are always tried.
 const FURTHER: usize = 4;
 /// What a structure takes, roughly, when none of its stops is left out.
-const SECONDS_EACH: u64 = 6;
+const SECONDS_EACH: u64 = 3;
 
 /// Freezes whoever takes part.
 ///
