@@ -112,6 +112,10 @@ Examples:
 #[derive(Args, Debug)]
 #[command(before_long_help = SYMBOLIZE_EXAMPLES)]
 pub(crate) struct CrashSymbolize {
+    /// Addresses in hexadecimal, with 0x or without; or module+0x1139
+    #[arg(value_name = "ADDR")]
+    pub(crate) addresses: Vec<OsString>,
+
     /// The program or library that plain addresses lie in
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) exe: Option<PathBuf>,
@@ -139,10 +143,6 @@ pub(crate) struct CrashSymbolize {
 
     #[command(flatten)]
     pub(crate) output: Output,
-
-    /// Addresses in hexadecimal, with 0x or without; or module+0x1139
-    #[arg(value_name = "ADDR")]
-    pub(crate) addresses: Vec<OsString>,
 }
 
 /// The output of another tool, for scripts that read it.

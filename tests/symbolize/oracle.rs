@@ -3,7 +3,7 @@
 use addr2line::Loader;
 use std::path::Path;
 use toolbox::crash::symbolize::place::Loaded;
-use toolbox::crash::symbolize::{Arena, Folders, Image, Many, Source, Symbolizer, Wanted};
+use toolbox::crash::symbolize::{Arena, Folders, Image, Many, Source, Symbolizer, Wanted, is_mangled};
 
 /// A function, file, line and column, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,16 +70,25 @@ impl<'a> Bulk<'a> {
                 });
             });
             self.last = Some((unit, loaded));
-            let is_whole = frames.iter().any(|frame| frame.function.is_some());
-            if is_whole || found.is_empty() {
+            let has_function = frames.iter().any(|frame| frame.function.is_some());
+            if has_function || found.is_empty() {
                 found = frames;
             }
-            if is_whole {
+            if has_function {
                 break;
             }
         }
+        if let Some(last) = found.last_mut().filter(|last| !is_whole(last)) {
+            let symbol = self.table.symbol(address).map(|(name, _)| text(name));
+            let symbol = symbol.filter(|name| last.function.is_none() || is_mangled(name.as_bytes()));
+            last.function = symbol.or_else(|| last.function.take());
+        }
         found
     }
+}
+
+fn is_whole(frame: &Frame) -> bool {
+    frame.function.as_ref().is_some_and(|name| is_mangled(name.as_bytes()))
 }
 
 fn theirs(loader: &Loader, address: u64) -> Vec<Frame> {
@@ -97,7 +106,11 @@ fn theirs(loader: &Loader, address: u64) -> Vec<Frame> {
     // Where there is no debug information for the function there is a symbol, as the tool of that crate does it too.
     let symbol = || loader.find_symbol(address).map(str::to_owned);
     match frames.last_mut() {
-        Some(last) if last.function.is_none() => last.function = symbol(),
+        // The symbol tells more than a bare name.
+        Some(last) if !is_whole(last) => {
+            let found = symbol().filter(|name| last.function.is_none() || is_mangled(name.as_bytes()));
+            last.function = found.or_else(|| last.function.take());
+        }
         Some(_) => {}
         None => frames.extend(symbol().map(|name| Frame { function: Some(name), ..Frame::default() })),
     }

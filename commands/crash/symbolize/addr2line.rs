@@ -1,14 +1,9 @@
 //! The output of addr2line from the GNU binutils, as scripts read it: one address after the other, unknown things as `??`.
 
 use super::input::Input;
-use super::names::NONE;
-use super::resolve::{Answers, Named};
+use super::resolve::{Answers, NOTHING, Named};
 use crate::cli::Addr2line;
 use std::io::{Result, Write};
-
-/// An address without any frame.
-const NOTHING: Named =
-    Named { function: NONE, source: NONE, line: 0, column: 0, discriminator: 0, inlined: false, offset: NONE };
 
 /// Writes all answers.
 pub(super) fn write(out: &mut dyn Write, input: &Input, answers: &Answers, options: &Addr2line) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::input::{Input, Query};
 use super::names::NONE;
-use super::resolve::{Answers, Named};
+use super::resolve::{Answers, NOTHING, Named};
 use crate::ui::csv;
 use crate::ui::escape::{escape, escape_ascii};
 use crate::ui::json::{Document, object};
@@ -133,13 +133,12 @@ pub(super) fn csv(out: &mut dyn Write, input: &Input, answers: &Answers) -> Resu
         b"why",
     ];
     out.write_all(&csv::line(HEADS))?;
-    let none =
-        [Named { function: NONE, source: NONE, line: 0, column: 0, discriminator: 0, inlined: false, offset: NONE }];
     for (index, query) in input.queries.iter().enumerate() {
         let module = &input.modules[query.module];
         let why = answers.why(index).map_or("", |why| why.in_words());
         let frames = answers.frames(index);
-        for (depth, frame) in if frames.is_empty() { &none[..] } else { frames }.iter().enumerate() {
+        for (depth, frame) in if frames.is_empty() { std::slice::from_ref(&NOTHING) } else { frames }.iter().enumerate()
+        {
             let some = |number: u32| if number > 0 { number.to_string() } else { String::new() };
             let offset = if frame.offset == NONE { String::new() } else { frame.offset.to_string() };
             out.write_all(&csv::line([

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use toolbox::crash::symbolize::place::{Frame, Loaded};
-use toolbox::crash::symbolize::{Arena, Folders, Image, Many, Symbolizer, Wanted, Why};
+use toolbox::crash::symbolize::{Arena, Folders, Image, Many, Symbolizer, Wanted, Why, is_mangled};
 
 /// So many addresses of one file are looked up one by one.
 const FEW: usize = 24;
@@ -32,6 +32,10 @@ pub(super) struct Named {
     /// How far into the function, for one that was not inlined; [`NONE`] when not known.
     pub(super) offset: u32,
 }
+
+/// An address of which nothing is known.
+pub(super) const NOTHING: Named =
+    Named { function: NONE, source: NONE, line: 0, column: 0, discriminator: 0, inlined: false, offset: NONE };
 
 /// The answers to all queries, in their order.
 #[derive(Debug, Default)]
@@ -180,7 +184,7 @@ fn many(
         for _ in 0..threads.clamp(1, groups.len().max(1)) {
             scope.spawn(|| {
                 let Ok(arena) = self::arena() else { return };
-                let mut worker = Worker { table, names, frames: Vec::new(), places: Vec::new() };
+                let mut worker = Worker { table, names, frames: Vec::new(), places: Vec::new(), is_whole: false };
                 let mut arena = arena;
                 // Relaxed: who draws a number has it alone, and what is drawn was there before the threads.
                 while let Some((unit, queries)) = groups.get(next.fetch_add(1, Relaxed)) {
@@ -229,6 +233,8 @@ struct Worker<'a> {
     names: &'a Names,
     frames: Vec<Named>,
     places: Vec<(usize, Range<u32>)>,
+    /// Whether the name of the last frame tells the whole path.
+    is_whole: bool,
 }
 
 impl Worker<'_> {
@@ -265,16 +271,19 @@ impl Worker<'_> {
         });
     }
 
-    fn named(&self, unit: &Loaded<'_>, frame: &Frame, known: &mut Known) -> Named {
+    fn named(&mut self, unit: &Loaded<'_>, frame: &Frame, known: &mut Known) -> Named {
+        let names = self.names;
         let function = |at| {
-            *known.functions.entry(at).or_insert_with(|| unit.name(at).map_or(NONE, |raw| self.names.function(raw)))
+            let name = unit.name(at);
+            (name.map_or(NONE, |raw| names.function(raw)), name.is_some_and(is_mangled))
         };
-        let source = |file| {
-            *known.sources.entry(file).or_insert_with(|| unit.source(file).map_or(NONE, |path| self.names.source(path)))
-        };
+        let source = |file| unit.source(file).map_or(NONE, |path| names.source(path));
+        let function = frame.function.map(|at| *known.functions.entry(at).or_insert_with(|| function(at)));
+        let (function, is_whole) = function.unwrap_or((NONE, false));
+        self.is_whole = is_whole;
         Named {
-            function: frame.function.map_or(NONE, function),
-            source: frame.file.map_or(NONE, source),
+            function,
+            source: frame.file.map_or(NONE, |file| *known.sources.entry(file).or_insert_with(|| source(file))),
             line: frame.line,
             column: frame.column,
             discriminator: frame.discriminator,
@@ -296,34 +305,27 @@ impl Worker<'_> {
         }
     }
 
-    /// Gives the outermost function its name from the symbols, where the debug information has none.
+    /// Gives the outermost function its name from the symbols, where the debug information has none, or the bare name only.
     fn symbol(&mut self, address: u64, begin: usize) {
-        let found = self.frames.get(begin..).and_then(<[Named]>::last);
-        if found.is_some_and(|frame| frame.function != NONE || frame.inlined) {
+        let found = self.frames.get(begin..).and_then(<[Named]>::last).copied();
+        if found.is_some_and(|frame| self.is_whole || frame.inlined) {
             return;
         }
-        let Some((raw, into)) = self.table.symbol(address) else { return };
+        let has_name = found.is_some_and(|frame| frame.function != NONE);
+        let Some((raw, into)) = self.table.symbol(address).filter(|(raw, _)| !has_name || is_mangled(raw)) else {
+            return;
+        };
         let (function, offset) = (self.names.function(raw), offset(Some(into)));
-        if self.frames.len() > begin {
-            let last = self.frames.len() - 1;
-            (self.frames[last].function, self.frames[last].offset) = (function, offset);
-            return;
+        match self.frames.get_mut(begin..).and_then(<[Named]>::last_mut) {
+            Some(last) => (last.function, last.offset) = (function, offset),
+            None => self.frames.push(Named { function, offset, ..NOTHING }),
         }
-        self.frames.push(Named {
-            function,
-            source: NONE,
-            line: 0,
-            column: 0,
-            discriminator: 0,
-            inlined: false,
-            offset,
-        });
     }
 }
 
-/// What is known of a unit's names: by the places of functions, and by the numbers of files.
+/// What is known of a unit's names: by the places of functions, with whether they tell the whole path, and by the numbers of files.
 #[derive(Debug, Default)]
 struct Known {
-    functions: HashMap<usize, u32>,
+    functions: HashMap<usize, (u32, bool)>,
     sources: HashMap<u32, u32>,
 }

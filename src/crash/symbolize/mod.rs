@@ -93,6 +93,11 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Whether a name tells its path and types: Rust's and C++'s linkage names do.
+pub fn is_mangled(name: &[u8]) -> bool {
+    name.starts_with(b"_Z") || name.starts_with(b"_R")
+}
+
 /// Why there is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -210,8 +215,15 @@ impl<'arena> Symbolizer<'arena> {
                     discriminator: frame.discriminator,
                     inlined: frame.inlined,
                 };
-                if place.function.is_none() && !place.inlined {
-                    (place.function, place.offset) = self.symbol(image, address).unzip();
+                if !place.inlined && !place.function.is_some_and(is_mangled) {
+                    // The symbol tells the whole path, where debug information has the bare name, as gcc has for what
+                    // belongs to a lambda.
+                    let symbol = self.symbol(image, address);
+                    if let Some((name, offset)) =
+                        symbol.filter(|(name, _)| place.function.is_none() || is_mangled(name))
+                    {
+                        (place.function, place.offset) = (Some(name), Some(offset));
+                    }
                 }
                 show(place);
             });
