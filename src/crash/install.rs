@@ -27,6 +27,7 @@ use super::site::Kind;
 use super::symbolize::Arena;
 use crate::sys::raw::{self, Action, AltStack, Errno, Identity, Mask, PAGE};
 use core::cell::UnsafeCell;
+use core::ffi::CStr;
 use core::fmt;
 #[cfg(feature = "symbolize")]
 use core::ptr::NonNull;
@@ -109,6 +110,7 @@ pub(crate) struct Setup {
     pub(crate) json: Sink,
     /// Folders of `text`, `file` and `json`, where they are templates.
     pub(crate) folders: [Folder; 3],
+    /// The path that the program was started by, which may be relative.
     pub(crate) program: Excerpt<LONGEST_PATH>,
     /// The program's file, open; -1 without.
     pub(crate) executable: i32,
@@ -117,8 +119,6 @@ pub(crate) struct Setup {
     pub(crate) auxiliary: Auxiliary,
     /// Where the C library leaves the words of a failed assertion; zero where it does not.
     pub(crate) abort_message: u64,
-    /// Whether a filter of system calls was there.
-    pub(crate) seccomp: u32,
     /// Where the stacks are: addresses of their lowest bytes; zero before the first installation.
     work: usize,
     nested: usize,
@@ -141,7 +141,6 @@ impl Setup {
             executable_identity: Identity { device: 0, inode: 0, kind: raw::Kind::Other, length: 0 },
             auxiliary: Auxiliary { program_headers: 0, linker: 0, kernel: 0 },
             abort_message: 0,
-            seccomp: 0,
             work: 0,
             nested: 0,
             child: 0,
@@ -305,12 +304,10 @@ fn prepare(setup: &mut Setup, options: &Builder) -> Result<(), InstallError> {
             *folder = Folder::open(&template).map_err(|error| InstallError::Folder(error.0))?;
         }
     }
-    let mut path = [0; LONGEST_PATH];
-    setup.program = raw::read_link(c"/proc/self/exe", &mut path).map_or(Excerpt::EMPTY, Excerpt::new);
+    setup.program = started_as();
     keep_executable(setup);
     setup.auxiliary = auxiliary();
     setup.abort_message = abort_message();
-    setup.seccomp = raw::seccomp_mode();
     give_alternate(setup).map_err(|error| InstallError::Memory(error.0))
 }
 
@@ -331,6 +328,17 @@ fn keep_executable(setup: &mut Setup) {
     setup.executable = sink::keep(opened).unwrap_or(-1);
     raw::close(opened);
     setup.executable_identity = raw::identity(setup.executable).unwrap_or_default();
+}
+
+/// The path that the program was started by.
+fn started_as() -> Excerpt<LONGEST_PATH> {
+    // SAFETY: the C library looks a number up in a table of its own.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const core::ffi::c_char;
+    if path.is_null() {
+        return Excerpt::EMPTY;
+    }
+    // SAFETY: the kernel put the string above the stack, where it stays.
+    Excerpt::new(unsafe { CStr::from_ptr(path) }.to_bytes())
 }
 
 /// What the kernel told the program about itself.

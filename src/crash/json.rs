@@ -5,7 +5,6 @@
 //! no time left) is no whole object: `"end"` is its last field.
 
 use super::fault;
-use super::install::Setup;
 use super::modules::{Modules, Origin};
 use super::record::{Access, Line, Record, Trace};
 use super::signal;
@@ -65,9 +64,9 @@ pub(crate) fn text(name: &str, text: &[u8], to: &mut Writer) {
 }
 
 /// Everything up to the frames of the thread that crashed. Signal-safe.
-pub(crate) fn head(record: &Record, setup: &Setup, to: &mut Writer) {
+pub(crate) fn head(record: &Record, program: &[u8], to: &mut Writer) {
     to.text("{\"schema\":\"toolbox.crash/1\"");
-    text("program", setup.program.as_bytes(), to);
+    text("program", program, to);
     number("process", record.process.into(), to);
     number("thread", record.thread.into(), to);
     text("thread_name", record.thread_name(), to);

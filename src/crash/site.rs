@@ -18,7 +18,7 @@ use super::json;
 use super::maps;
 use super::memory::{Memory, OwnMemory};
 use super::modules::{Modules, Slot};
-use super::options::{Callback, Color, Destination};
+use super::options::{Callback, Color, Destination, LONGEST_PATH};
 use super::record::{Crash, Excerpt, Record, Trace};
 use super::registers::Registers;
 use super::render::{Raw, Render, has_names, with_names};
@@ -142,6 +142,8 @@ pub(crate) struct Site {
     context: *mut libc::ucontext_t,
     others: Option<&'static Others>,
     pub(crate) record: Record,
+    /// The program's path, by the kernel if it says it now.
+    program: Excerpt<LONGEST_PATH>,
     pub(crate) writer: Writer,
     /// The report as JSON.
     pub(crate) json: Writer,
@@ -171,6 +173,7 @@ impl Site {
             context: core::ptr::null_mut(),
             others: None,
             record: Record::new(),
+            program: Excerpt::EMPTY,
             writer: Writer::NONE,
             json: Writer::NONE,
             deadline: Deadline::NONE,
@@ -369,8 +372,11 @@ impl Site {
         self.record.thread_name = raw::thread_name();
         self.record.time = raw::clock(libc::CLOCK_REALTIME) / 1_000_000_000;
         self.timer = raw::timer_create(self.record.thread, libc::SIGSEGV).ok();
+        let mut path = [0; LONGEST_PATH];
+        let link = raw::read_link(c"/proc/self/exe", &mut path);
+        self.program = link.map_or(setup.program, Excerpt::new);
         self.open_files(setup);
-        text::identity(&self.record, setup.program.as_bytes(), &mut self.writer);
+        text::identity(&self.record, self.program.as_bytes(), &mut self.writer);
     }
 
     /// Creates the report files, and writes to them what went out before.
@@ -385,7 +391,7 @@ impl Site {
             let (files, bytes) = (setup.options.files, setup.options.bytes);
             match destination {
                 Destination::File(template) => {
-                    let program = setup.program.as_bytes();
+                    let program = self.program.as_bytes();
                     match setup.folders[index].create(&template, &self.record, program, files, bytes) {
                         Ok(file) => *sink = file,
                         Err(error) => trouble = Some(error),
@@ -408,7 +414,7 @@ impl Site {
             self.writer.redirect(both, both.map(|sink| is_colored(setup.options.color, &sink)));
         }
         if let Destination::File(template) = setup.options.json {
-            let (program, files) = (setup.program.as_bytes(), setup.options.files);
+            let (program, files) = (self.program.as_bytes(), setup.options.files);
             match setup.folders[2].create(&template, &self.record, program, files, setup.options.bytes) {
                 Ok(file) => self.json.redirect([file, Sink::NONE], [false; SINKS]),
                 Err(error) => trouble = Some(error),
@@ -454,7 +460,7 @@ impl Site {
         if count == 0
             && let Some(setup) = self.setup
         {
-            self.modules.add_linked(&memory, &setup.auxiliary, setup.program.as_bytes());
+            self.modules.add_linked(&memory, &setup.auxiliary, self.program.as_bytes());
         }
     }
 
@@ -620,11 +626,11 @@ impl Site {
     }
 
     /// The report as JSON, in the child: everything but the end.
-    fn whole_json(&mut self, setup: &Setup, render: &mut dyn Render, has_threads: bool) {
+    fn whole_json(&mut self, render: &mut dyn Render, has_threads: bool) {
         if !self.json.is_open() {
             return;
         }
-        json::head(&self.record, setup, &mut self.json);
+        json::head(&self.record, self.program.as_bytes(), &mut self.json);
         let (trace, modules) = (&self.record.trace, &self.modules);
         json::trace(trace, modules, &mut |frame, to| render.tell(frame, modules, to), &mut self.json);
         if has_threads && self.refused.is_none() {
@@ -635,9 +641,11 @@ impl Site {
 
     /// The end of it; and all of it, raw, if there was no child to write it.
     fn rest_of_json(&mut self) {
-        let Some(setup) = self.setup.filter(|_| self.json.is_open()) else { return };
+        if !self.json.is_open() {
+            return;
+        }
         if STAGE.load(Relaxed) < JSON {
-            self.whole_json(setup, &mut Raw, false);
+            self.whole_json(&mut Raw, false);
         }
         self.json.text(",\"also_crashed\":[");
         for (index, (thread, signal)) in self.others.iter().flat_map(|others| others.each()).enumerate() {
@@ -746,7 +754,7 @@ extern "C" fn in_child(site: usize) {
         }
         if first <= RAW_THREADS {
             STAGE.store(JSON, Relaxed);
-            site.whole_json(setup, render, has_threads);
+            site.whole_json(render, has_threads);
         }
     };
     if has_names {

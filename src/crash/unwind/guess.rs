@@ -4,7 +4,7 @@
 //!
 //! 1. *Call site.* A thread that jumped to where no code is has just made a call: the return address is where a call
 //!    leaves it, on top of the stack or in the link register. The same holds for a function at its first or last
-//!    instruction, and for one that was called directly and has not moved the stack pointer.
+//!    instruction. One that was called directly has only pushed some registers on it, if it is the one that the call names.
 //! 2. *Frame pointer.* Code that a compiler makes at run time has no tables, but nearly always a chain of frame pointers.
 //! 3. *Search.* The stack is gone through for a word that could be a return address: it leads into code, and a call
 //!    instruction stands before it. It may be left over from a call that has long returned, which nothing here can tell.
@@ -17,10 +17,14 @@ use super::super::registers::{FRAME, LINK, Registers, SP};
 use super::super::window::Window;
 use super::Trust;
 use super::code::{self, Call};
+use super::find::Finder;
 use super::machine;
 
 /// A function that was called directly is taken to be no longer than this.
 const LONGEST_FUNCTION: u64 = 64 << 10;
+
+/// As many words are looked at for the return address of such a function: it has pushed some registers.
+const PUSHED: u64 = 32;
 
 /// A frame is taken to be no larger than this.
 const LARGEST_FRAME: u64 = 8 << 20;
@@ -38,6 +42,8 @@ pub(super) struct Guess<'a, 'w> {
     pub(super) stack: &'w mut Window<STACK>,
     /// How many more searches there may be.
     pub(super) searches: &'w mut u32,
+    /// To tell functions that have a table from others.
+    pub(super) finder: Finder<'a, 'w>,
 }
 
 impl Guess<'_, '_> {
@@ -82,26 +88,38 @@ impl Guess<'_, '_> {
             let is_plain = !self.is_code(pc) || self.was_called(pc, address);
             return (is_plain && self.is_return(address)).then(|| moved(registers, address, sp));
         }
-        let in_code = self.modules.is_code(pc);
-        let distance = match in_code.then(|| code::distance_of_return(self.memory, pc)) {
-            Some(Some(distance)) => distance,
-            _ => 0,
+        let distance = match self.modules.is_code(pc) {
+            true => code::distance_of_return(self.memory, pc),
+            false => Some(0),
         };
+        let Some(distance) = distance else { return self.direct_call(registers) };
         let place = sp.checked_add(distance)?;
-        let address = self.stack.word(self.memory, place).ok()?;
-        let is_certain = !in_code || code::distance_of_return(self.memory, pc).is_some();
-        let is_found = self.is_return(address) && (is_certain || self.was_called(pc, address));
-        let mut caller = is_found.then(|| moved(registers, address, place + 8))?;
+        let address = self.stack.word(self.memory, place).ok().filter(|address| self.is_return(*address))?;
+        let mut caller = moved(registers, address, place + 8);
         if distance == 8 {
             caller.set(FRAME, self.stack.word(self.memory, sp).ok()); // It has been pushed, and may be changed since.
         }
         Some(caller)
     }
 
-    /// Whether the call that returns to `address` was of the function that `pc` seems to be in.
-    fn was_called(&self, pc: u64, address: u64) -> bool {
-        matches!(code::call_before(self.memory, address), Some(Call::Direct(target))
-            if pc.checked_sub(target).is_some_and(|inside| inside < LONGEST_FUNCTION))
+    /// The caller of a function that was called directly, and has at most pushed some registers since.
+    fn direct_call(&mut self, registers: &Registers) -> Option<Registers> {
+        for index in 0..PUSHED {
+            let place = registers.sp().checked_add(index * 8)?;
+            let address = self.stack.word(self.memory, place).ok()?;
+            if self.modules.is_code(address) && self.was_called(registers.pc(), address) {
+                return Some(moved(registers, address, place.checked_add(8)?));
+            }
+        }
+        None
+    }
+
+    /// Whether the call that returns to `address` was of the function that `pc` seems to be in: one before it, not far, and
+    /// without a table as well.
+    fn was_called(&mut self, pc: u64, address: u64) -> bool {
+        let Some(Call::Direct(target)) = code::call_before(self.memory, address) else { return false };
+        let is_near = pc.checked_sub(target).is_some_and(|inside| inside < LONGEST_FUNCTION);
+        is_near && self.modules.find(target).is_some_and(|module| self.finder.find(&module, target).is_none())
     }
 
     /// The caller by the frame pointer, when that points up the stack at another one and a return address.

@@ -112,9 +112,11 @@ impl<'a> Walker<'a> {
         step
     }
 
-    fn guess(&mut self) -> Guess<'_, '_> {
-        let Scratch { stack, searches, .. } = &mut *self.scratch;
-        Guess { memory: self.memory, modules: self.modules, stack, searches }
+    fn guess(&mut self) -> Guess<'a, '_> {
+        let &mut Self { memory, modules, tables, .. } = self;
+        let Scratch { stack, searches, windows, records, .. } = &mut *self.scratch;
+        let finder = Finder { memory, tables, windows, left: records };
+        Guess { memory, modules, stack, searches, finder }
     }
 
     /// Looks for the table of `address`, and keeps what comes of it if that can be kept.

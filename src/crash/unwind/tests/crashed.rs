@@ -236,9 +236,22 @@ extern "C" fn framed(function: extern "C" fn()) {
     )
 }
 
+/// Pushes registers, has no frame and no table.
+#[unsafe(naked)]
+extern "C" fn by_hand() {
+    naked_asm!("push rbx", "push r12", "mov eax, [8]", "pop r12", "pop rbx", "ret")
+}
+
+#[inline(never)]
+fn call_by_hand() {
+    by_hand();
+    black_box(());
+}
+
 #[test]
 fn a_frame_without_a_table() {
     check(&|| framed(untold), Trust::FramePointer);
+    check(&call_by_hand, Trust::CallSite);
 }
 
 #[test]
