@@ -94,7 +94,7 @@ impl<'a> Symbols<'a> {
 
     fn all(&self) -> impl Iterator<Item = Symbol> + use<'a> {
         let names = self.names;
-        self.entries.iter().filter_map(|entry| symbol(entry)).filter(move |symbol| {
+        self.entries.iter().filter_map(symbol).filter(move |symbol| {
             // Marks of the assembler that say where data lie among code; and what has no name names nothing.
             symbol.rank & 0x0f > 1 || !matches!(names.get(symbol.name as usize), None | Some(b'$' | 0))
         })

@@ -91,9 +91,10 @@ fn is_without_code(shape: &Abbreviation<'_>) -> bool {
 /// Passes an entry and all below it, if it says where that ends; else the entry alone.
 fn pass<'a>(unit: &Unit<'a>, shape: &Abbreviation<'_>, reader: &mut Reader<'a>) -> Option<bool> {
     let mut sibling = None;
-    shape.attributes.read(reader, unit.head.encoding, |name, value| match (name, value) {
-        (at::SIBLING, Value::InUnit(offset)) => sibling = usize::try_from(offset).ok(),
-        _ => {}
+    shape.attributes.read(reader, unit.head.encoding, |name, value| {
+        if let (at::SIBLING, Value::InUnit(offset)) = (name, value) {
+            sibling = usize::try_from(offset).ok();
+        }
     })?;
     let target = sibling.and_then(|offset| offset.checked_add(unit.head.offset));
     // Forwards only, or there would be no end.
