@@ -5,16 +5,10 @@ use super::report::Level;
 use super::scenario::Scenario;
 
 /// A scenario that falls short of what is to be had, and the reason, which the table shows.
-const SHORT: [(&str, &str); 2] = [
-    (
-        "assembly",
-        "written by hand, without a table for the unwinder, and the stack pointer has moved: the frame pointer passes over one caller",
-    ),
-    (
-        "seccomp_kill",
-        "the filter kills at the first system call that it does not list, and what it lists cannot be asked: the end is the filter's",
-    ),
-];
+const SHORT: [(&str, &str); 1] = [(
+    "seccomp_kill",
+    "the filter kills at the first system call that it does not list, and what it lists cannot be asked: the end is the filter's",
+)];
 
 /// The reason why a scenario falls short, if it is known.
 pub(crate) fn reason(name: &str) -> Option<&'static str> {
