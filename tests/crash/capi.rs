@@ -180,9 +180,7 @@ fn wrong_use_has_a_code() {
         n |= (toolbox_crash_thread_init() == TOOLBOX_OK) << 6; n |= (toolbox_crash_uninstall() == TOOLBOX_OK && toolbox_error_text(-77)[0]) << 7;\n\
         n |= (toolbox_crash_print() == TOOLBOX_ERROR_ABSENT) << 8;\n\
         return n != 511; }\n";
-    let recipe = format!(
-        "printf '%s' '{}' > wrong.c; gcc -Wall -I$I wrong.c -o $O -L$L -ltoolbox -Wl,-rpath,$L",
-        source.replace('\n', "\n")
-    );
+    let recipe =
+        format!("printf '%s' '{}' > wrong.c; gcc -Wall -I$I wrong.c -o $O -L$L -ltoolbox -Wl,-rpath,$L", source);
     assert_eq!(run(&example("wrong", &recipe), "").0, "exit:0");
 }
