@@ -249,20 +249,14 @@ extern "C" fn report(_signal: i32, information: *mut libc::siginfo_t, context: *
     let information = unsafe { &*information };
     // SAFETY: as above.
     let interrupted = unsafe { &*context };
-    let is_aftermath = site.tell_aftermath(setup, information, interrupted);
-    if is_aftermath {
-        // SAFETY: the kernel passed it, and nobody else knows it.
-        let context = unsafe { &mut *context };
-        // SAFETY: both are what the kernel passed to the handler.
-        unsafe { chain::hand_over(setup.options.chain, information, context) };
-        return;
+    if !site.tell_aftermath(setup, information, interrupted) {
+        site.open(setup, information, context, &OTHERS);
+        // SAFETY: the stack lies ready for this and belongs to whoever has the claim. The kernel puts the thread's own back
+        // when the handler returns, from the context.
+        let _ = unsafe { raw::alternate_stack(Some(&setup.nested())) };
+        site.run(|thread| REPORTER.store(thread, Relaxed));
+        FAULTS.store(0, Relaxed);
     }
-    site.open(setup, information, context, &OTHERS);
-    // SAFETY: the stack lies ready for this and belongs to whoever has the claim. The kernel puts the thread's own back
-    // when the handler returns, from the context.
-    let _ = unsafe { raw::alternate_stack(Some(&setup.nested())) };
-    site.run(|thread| REPORTER.store(thread, Relaxed));
-    FAULTS.store(0, Relaxed);
     // SAFETY: the kernel passed it, and the report has done with it.
     let context = unsafe { &mut *context };
     // SAFETY: both are what the kernel passed to the handler.

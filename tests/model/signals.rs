@@ -11,7 +11,8 @@
 //! In `wait_list.rs`: the end of the list forgotten when the last one leaves.
 //!
 //! No model fails when a wait that is given up leaves the bit set: whoever gives next finds nobody in line and clears it.
-//! None was seen to fail with the exchange in `open` made `Relaxed`: that ordering stands on the argument in the source.
+//! With the exchange in `open` made `Relaxed` it is `who_looks_sees_what_came_before` that fails. None was seen to fail with the
+//! load of `signals` made `Relaxed`: that ordering stands on the argument in the source.
 
 use super::check;
 use super::event::{Event, Semaphore};

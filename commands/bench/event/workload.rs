@@ -190,7 +190,8 @@ impl Until<'_> {
     fn is_over(&self, turn: u64) -> bool {
         match self.setup.operations {
             Some(operations) => turn >= operations,
-            None => turn.is_multiple_of(self.every) && self.begin.elapsed() >= self.setup.duration,
+            // Not before the first: on a busy host it may begin after its time.
+            None => turn > 0 && turn.is_multiple_of(self.every) && self.begin.elapsed() >= self.setup.duration,
         }
     }
 }

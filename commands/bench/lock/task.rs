@@ -25,6 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use toolbox::bench::Histogram;
 use toolbox::bench::rounds::{Pass, Sample};
+use toolbox::bench::stats::median;
 use toolbox::bench::verify::Fault;
 use toolbox::sys::processor;
 use toolbox::sys::usage;
@@ -122,8 +123,8 @@ struct Turns {
     latency: Option<Histogram>,
     begin: Instant,
     end: Instant,
-    /// Of a task alone: by how much the turns with the lock took longer than those without.
-    lock_ns: f64,
+    /// Of a task alone: by how much each turn with the lock took longer than the one without, for each lock.
+    lock_ns: Vec<f64>,
 }
 
 /// A lock on lines of its own, as those of a program are as a rule, and what its tasks need to know.
@@ -188,8 +189,9 @@ pub(super) fn sample<L: Lock>(case: &Case, setup: &Setup, pass: Pass) -> Result<
         by_thread: if is_shared { turns.iter().map(|turns| turns.locks).collect() } else { Vec::new() },
         longest: if is_shared { turns.iter().map(|turns| turns.longest).max() } else { None },
         extra: if is_shared { vec![("handed_share", handed)] } else { Vec::new() },
-        // Less than nothing is what a busy host makes of hardly anything.
-        own_unit_ns: is_alone.then(|| (turns[0].lock_ns / units.max(1) as f64).max(0.01)),
+        // The median of the turns, in some of which the host does something else. Less than nothing is what is left of hardly
+        // anything then.
+        own_unit_ns: if is_alone { median(&turns[0].lock_ns).map(|time| time.max(0.1)) } else { None },
         latency,
         ..Sample::default()
     })
@@ -246,7 +248,8 @@ async fn turns<L: Lock>(shared: Arc<Shared<L>>) -> Turns {
         if let Some(from) = from {
             let with = now - from;
             visits(&shared.bare.0, count, yields, &mut Turns::new(run.pass), &mut None).await;
-            turns.lock_ns += with.as_nanos() as f64 - now.elapsed().as_nanos() as f64;
+            let longer = with.as_nanos() as f64 - now.elapsed().as_nanos() as f64;
+            turns.lock_ns.push(longer / count as f64);
         }
         turns.longest = turns.longest.max(now - turns.end);
         turns.end = now;
@@ -284,7 +287,7 @@ impl Run {
 impl Turns {
     fn new(pass: Pass) -> Self {
         let (latency, begin) = ((pass == Pass::Latency).then(Histogram::default), Instant::now());
-        Self { locks: 0, handed: 0, torn: 0, longest: Duration::ZERO, latency, begin, end: begin, lock_ns: 0.0 }
+        Self { locks: 0, handed: 0, torn: 0, longest: Duration::ZERO, latency, begin, end: begin, lock_ns: Vec::new() }
     }
 
     #[inline]
