@@ -14,9 +14,12 @@ fn check(name: &str, compiler: &str, options: &[&str]) {
     let compared = compare(&program, &program, Folders::default(), 3);
     println!("{name}: {compared:?}");
     assert!(compared.with_lines > 1000 && compared.with_inlined > 300, "{name}: {compared:?}");
-    // Only the oldest format, taken by its word, has entries that do not say where their code is.
-    let is_strict = options.contains(&"-gstrict-dwarf");
-    assert_eq!((compared.differing, compared.deeper > 0), (0, is_strict), "{name}: {compared:?}");
+    // Only the oldest format, taken by its word or split by clang, has calls that were inlined and that theirs leaves out.
+    // (Of the split one binutils and LLVM name `main` alone, at a line of the standard library: ours has the calls between.)
+    let is_oldest = options.contains(&"-gdwarf-2");
+    let leaves_out =
+        is_oldest && (options.contains(&"-gstrict-dwarf") || compiler == "clang" && options.contains(&"-gsplit-dwarf"));
+    assert_eq!((compared.differing, compared.deeper > 0), (0, leaves_out), "{name}: {compared:?}");
     std::fs::remove_dir_all(folder).expect("it was made above");
 }
 
