@@ -1,11 +1,11 @@
-//! The C face of [`crash`](crate::crash): `toolbox.h`, and what the shared library does when it is preloaded.
+//! The C face of [`crash`]: `toolbox.h`, and what the shared library does when it is preloaded.
 //!
 //! `cargo capi` builds `libtoolbox.so` and `libtoolbox.a`. The functions below are what `toolbox.h` declares and
-//! documents. Beside them the library takes the place of a few functions of the C library ([`signals`], [`threads`],
-//! [`altstack`]), so that threads that are made later and programs with handlers of their own are reported on as well; and
-//! [`preload`] installs it at load, when that was asked for. Everything else is hidden.
+//! documents. Beside them the library takes the place of a few functions of the C library (`signals`, `threads`,
+//! `altstack`), so that threads that are made later and programs with handlers of their own are reported on as well; and
+//! `preload` installs it at load, when that was asked for. Everything else is hidden.
 //!
-//! This feature is for those two libraries. A Rust program calls [`crash`](crate::crash) instead; with this feature its
+//! This feature is for those two libraries. A Rust program calls [`crash`] instead; with this feature its
 //! `sigaction` would be replaced like that of any program that links them.
 //!
 //! # Safety

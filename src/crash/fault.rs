@@ -3,7 +3,7 @@
 //! The kernel says which address could not be accessed and hardly why. More follows from the address itself (the first
 //! page, a form that the processor does not have), from the error code that the processor left in the context (load, store
 //! or fetch), from what is mapped around it (an overflow of the stack lies just below a stack), and, where the kernel gives no
-//! address at all, from the instruction ([`instruction`](super::instruction)).
+//! address at all, from the instruction (`instruction`).
 //!
 //! A **stack overflow** is recognized by two things together: the address is in the guard or the hole right below a mapping
 //! that the stack pointer is at the lower end of, or has already left. The address alone would call every wild store into

@@ -59,6 +59,7 @@ impl Deadline {
 }
 
 /// Microseconds on the clock of the deadlines, from some instant on, in a number that begins anew after 71 minutes.
+#[cfg(any(feature = "rwlock", test))]
 pub(crate) fn microseconds() -> u32 {
     let now = now();
     (now.tv_sec as u32).wrapping_mul(1_000_000).wrapping_add(now.tv_nsec as u32 / 1_000)

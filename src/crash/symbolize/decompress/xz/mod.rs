@@ -1,7 +1,7 @@
 //! xz: what `.gnu_debugdata` (MiniDebugInfo) is compressed in.
 //!
 //! A file is one stream or several; a stream is blocks and an index of their sizes; a block is LZMA2, that is chunks of LZMA
-//! ([`lzma`]) and of bytes as they are. Headers and index are verified by CRC-32, contents by CRC-32 or CRC-64 ([`crc`]);
+//! (`lzma`) and of bytes as they are. Headers and index are verified by CRC-32, contents by CRC-32 or CRC-64 (`crc`);
 //! SHA-256 is skipped, because whoever asks for it wants more than to notice damage. The index has to say what the blocks
 //! came to.
 //!

@@ -1,8 +1,8 @@
 //! Zstandard (RFC 8878): `SHF_COMPRESSED` sections of type `ELFCOMPRESS_ZSTD`.
 //!
 //! Frames follow each other, those that are to be skipped among them; a frame is made of blocks, and a block of literals
-//! ([`huffman`]) and of sequences that say how to mix them with what came before ([`sequences`], over the tables of [`fse`]).
-//! The checksum at the end of a frame is verified ([`hash`]). What is behind the output is the window, so the size of the window
+//! (`huffman`) and of sequences that say how to mix them with what came before (`sequences`, over the tables of `fse`).
+//! The checksum at the end of a frame is verified (`hash`). What is behind the output is the window, so the size of the window
 //! that a frame asks for does not matter.
 //!
 //! Dictionaries are refused: sections have none. So are the formats from before version 0.8 (2016).
