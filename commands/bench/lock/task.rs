@@ -189,9 +189,9 @@ pub(super) fn sample<L: Lock>(case: &Case, setup: &Setup, pass: Pass) -> Result<
         by_thread: if is_shared { turns.iter().map(|turns| turns.locks).collect() } else { Vec::new() },
         longest: if is_shared { turns.iter().map(|turns| turns.longest).max() } else { None },
         extra: if is_shared { vec![("handed_share", handed)] } else { Vec::new() },
-        // The median of the turns, in some of which the host does something else. Less than nothing is what is left of hardly
-        // anything then.
-        own_unit_ns: if is_alone { median(&turns[0].lock_ns).map(|time| time.max(0.1)) } else { None },
+        // The median of the turns, in some of which the host does something else. What a processor does beside the loop takes
+        // no time of its own, so that nothing or less may be left; below a nanosecond nothing can be told.
+        own_unit_ns: if is_alone { median(&turns[0].lock_ns).map(|time| time.max(1.0)) } else { None },
         latency,
         ..Sample::default()
     })
