@@ -70,7 +70,7 @@ extern "C" {
 
 /*
  * Installs with the usual options: all signals, text to standard error, all threads, names and lines, within 10 s. Options in
- * TOOLBOX_CRASH are not looked at. Once installed, a further call changes the options. About 50 microseconds.
+ * TOOLBOX_CRASH are not looked at. Once installed, a further call changes the options.
  */
 int toolbox_crash_init(void);
 

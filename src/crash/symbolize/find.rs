@@ -6,6 +6,7 @@
 //! rest, which takes a privilege.
 
 use super::arena::Arena;
+use super::crc::crc32;
 use super::elf::Elf;
 use super::reader::Reader;
 use super::{Folders, Wanted, Why};
@@ -241,27 +242,6 @@ fn map_files((start, end): (u64, u64), buffer: &mut [u8; 34]) -> &[u8] {
         (0..digits.max(1)).rev().for_each(|place| put(digit((number >> (place * 4) & 15) as u8)));
     }
     &buffer[..length]
-}
-
-/// The checksum of `.gnu_debuglink`: CRC-32 as zip has it, four bits at a time.
-fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 16] = {
-        let mut table = [0; 16];
-        let mut index = 0;
-        while index < 16 {
-            let mut value = index as u32;
-            let mut bit = 0;
-            while bit < 4 {
-                value = if value & 1 == 1 { value >> 1 ^ 0xedb8_8320 } else { value >> 1 };
-                bit += 1;
-            }
-            table[index] = value;
-            index += 1;
-        }
-        table
-    };
-    let step = |sum: u32, bits: u32| sum >> 4 ^ TABLE[((sum ^ bits) & 15) as usize];
-    !bytes.iter().fold(u32::MAX, |sum, &byte| step(step(sum, u32::from(byte)), u32::from(byte) >> 4))
 }
 
 #[cfg(test)]

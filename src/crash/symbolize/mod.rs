@@ -14,6 +14,7 @@
 //! The address is the one to look up: for a call that is one less than the return address, which the caller subtracts.
 
 pub mod arena;
+mod crc;
 pub mod decompress;
 pub mod demangle;
 mod dwarf;

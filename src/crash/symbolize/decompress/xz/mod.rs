@@ -7,9 +7,9 @@
 //!
 //! Other filters (BCJ for machine code, delta) are refused by name: no tool that makes these sections asks for them.
 
-mod crc;
 mod lzma;
 
+use super::super::crc;
 use super::Error;
 
 const HEADER: [u8; 6] = *b"\xfd7zXZ\0";

@@ -1,4 +1,4 @@
-//! CRC-32 and CRC-64 as xz uses them, eight bytes at a time.
+//! CRC-32 and CRC-64 as xz uses them (the first also `.gnu_debuglink` and zip), eight bytes at a time.
 //!
 //! Eight tables say what a byte comes to that has passed through none to seven further bytes; they are made by the compiler.
 
